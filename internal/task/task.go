@@ -1,0 +1,148 @@
+// Package task holds what stages hand to each other as JSON Lines on the
+// artifact volume: candidates from Plan and samples from Experience and Curate.
+// It has no I/O of its own beyond bounded readers and writers.
+package task
+
+import "github.com/repoexpert/operator/api/v1alpha1"
+
+// Side says what a cluster of code is used for. A cluster is never on both.
+type Side string
+
+// Sides of the hold-out split.
+const (
+	SideTrain      Side = "train"
+	SideEvaluation Side = "evaluation"
+)
+
+// Files of a plan, below plans/<key>.
+const (
+	InventoryFile  = "inventory.json"
+	BaselineFile   = "baseline.json"
+	FactsFile      = "facts.jsonl"
+	MasksFile      = "masks.jsonl"
+	ComponentsFile = "components.jsonl"
+	HeldOutFile    = "heldout.jsonl"
+)
+
+// Mask is one function or method whose body can be taken out, for
+// ContextualImplementation.
+type Mask struct {
+	// ID is stable for the same path and qualified name.
+	ID string `json:"id"`
+	// Cluster groups functions that share text, lineage or tests.
+	Cluster string `json:"cluster"`
+	// Side of the split.
+	Side Side `json:"side"`
+	// Path of the file below the repository's root.
+	Path string `json:"path"`
+	// Name is the qualified name inside the module, as in "Group.command".
+	Name string `json:"name"`
+	// StartLine and EndLine of the definition, BodyStart of the first body line
+	// after the docstring; 1-based, inclusive.
+	StartLine int `json:"startLine"`
+	BodyStart int `json:"bodyStart"`
+	EndLine   int `json:"endLine"`
+	// Tests are the ids of passing, stable tests that execute the body.
+	Tests []string `json:"tests"`
+	// Uses are the names that the body refers to and that are defined elsewhere
+	// in the repository, with the file that defines each.
+	Uses []Reference `json:"uses,omitempty"`
+	// Seconds that the covering tests take.
+	Seconds float64 `json:"seconds"`
+}
+
+// Reference is a name and the file of the repository that defines it.
+type Reference struct {
+	Name string `json:"name"`
+	Path string `json:"path"`
+}
+
+// Component is one part of the code base to explore and report on, for
+// SoftwareDesign.
+type Component struct {
+	ID      string `json:"id"`
+	Cluster string `json:"cluster"`
+	Side    Side   `json:"side"`
+	// Kind is "module" or "class".
+	Kind string `json:"kind"`
+	Path string `json:"path"`
+	// Name is the dotted module name or the qualified class name.
+	Name string `json:"name"`
+	// Symbols are the definitions inside, Dependencies what it imports from the
+	// repository, Usages the files that refer to it, Tests the test files.
+	Symbols      []string    `json:"symbols,omitempty"`
+	Dependencies []Reference `json:"dependencies,omitempty"`
+	Usages       []string    `json:"usages,omitempty"`
+	Tests        []string    `json:"tests,omitempty"`
+}
+
+// HeldOut is the gold text of one held-out definition, for decontamination.
+type HeldOut struct {
+	ID   string `json:"id"`
+	Path string `json:"path"`
+	Name string `json:"name"`
+	Text string `json:"text"`
+}
+
+// Role of a message.
+type Role string
+
+// Roles of messages.
+const (
+	RoleSystem    Role = "system"
+	RoleUser      Role = "user"
+	RoleAssistant Role = "assistant"
+)
+
+// Message is one turn, in plain text, without tool calls.
+type Message struct {
+	Role    Role   `json:"role"`
+	Content string `json:"content"`
+	// Loss "none" on an assistant turn keeps it in the context but out of the
+	// loss: a failed attempt must be seen, not learned. Empty means it is learned.
+	Loss string `json:"loss,omitempty"`
+}
+
+// LossNone marks an assistant turn that is not learned.
+const LossNone = "none"
+
+// Sample is one training sample.
+type Sample struct {
+	Messages []Message `json:"messages"`
+	Meta     Meta      `json:"meta"`
+}
+
+// Provenance of a sample: "scripted", "computed" or "teacher:<model>".
+const (
+	ProvenanceScripted = "scripted"
+	ProvenanceComputed = "computed"
+)
+
+// Meta says where a sample comes from and what verified it.
+type Meta struct {
+	Unit       v1alpha1.UnitName `json:"unit"`
+	TaskID     string            `json:"taskId"`
+	Cluster    string            `json:"cluster"`
+	Commit     string            `json:"commit"`
+	Path       string            `json:"path,omitempty"`
+	Provenance string            `json:"provenance"`
+	// Verification says what was executed or computed and what came out.
+	Verification string `json:"verification"`
+	// Recovered says that the trajectory holds a verified failing first edit.
+	Recovered bool `json:"recovered,omitempty"`
+	// Tokens by the base model's own tokenizer, 0 before Curate.
+	Tokens int `json:"tokens,omitempty"`
+	// CPUSeconds spent in the sandbox for this sample.
+	CPUSeconds float64 `json:"cpuSeconds,omitempty"`
+	// ContentHash is the sha256 of the messages.
+	ContentHash string `json:"contentHash"`
+}
+
+// Rejection is a candidate that became no sample.
+type Rejection struct {
+	Unit   v1alpha1.UnitName `json:"unit"`
+	TaskID string            `json:"taskId"`
+	// Code is a stable word, such as "mask-tests-passed"; Detail a bounded excerpt.
+	Code   string `json:"code"`
+	Detail string `json:"detail,omitempty"`
+}
