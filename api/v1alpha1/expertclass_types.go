@@ -48,7 +48,7 @@ type ExpertClassStatus struct {
 	// +optional
 	ObservedGeneration int64 `json:"observedGeneration,omitempty"`
 
-	// conditions: Ready, Stalled.
+	// conditions of the class: Ready, Stalled.
 	// +optional
 	// +listType=map
 	// +listMapKey=type

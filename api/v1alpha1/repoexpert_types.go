@@ -262,7 +262,7 @@ type RepoExpertStatus struct {
 	// +optional
 	ObservedGeneration int64 `json:"observedGeneration,omitempty"`
 
-	// conditions: Ready, Reconciling, Stalled, SourceReady, Serving, UpToDate,
+	// conditions of the expert: Ready, Reconciling, Stalled, SourceReady, Serving, UpToDate,
 	// NetworkIsolated.
 	// +optional
 	// +listType=map

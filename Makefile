@@ -1,0 +1,132 @@
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+
+# Everything that a target needs beyond Go, Python 3, make and git is built or
+# fetched by the target itself, pinned, into bin/ and the user's cache folder.
+BIN := $(CURDIR)/bin
+export PATH := $(BIN):$(PATH)
+
+# CLUSTER=local brings up a cluster of its own on this machine; CLUSTER=current
+# uses the current kubeconfig context and pushes images to REGISTRY.
+CLUSTER ?= local
+REGISTRY ?=
+SEED ?= 1
+
+##@ Main
+
+.PHONY: help
+help: ## Show this help.
+	@awk 'BEGIN {FS = ":.*##"; printf "Usage: make \033[36m<target>\033[0m\n"} /^[a-zA-Z0-9_-]+:.*?##/ { printf "  \033[36m%-18s\033[0m %s\n", $$1, $$2 } /^##@/ { printf "\n\033[1m%s\033[0m\n", substr($$0, 5) }' $(MAKEFILE_LIST)
+
+.PHONY: demo
+demo: $(BIN)/demo ## From nothing to an answering expert: cluster, operator, repository, training, gate, endpoint.
+	$(BIN)/demo up --cluster $(CLUSTER) --registry "$(REGISTRY)" --seed $(SEED)
+
+.PHONY: demo-commit
+demo-commit: $(BIN)/demo ## Push the next release to the demo repository and watch the expert roll forward.
+	$(BIN)/demo commit --cluster $(CLUSTER)
+
+.PHONY: demo-down
+demo-down: $(BIN)/demo ## Remove all that the demo made: processes, mounts, network, cgroups, files.
+	$(BIN)/demo down --cluster $(CLUSTER)
+
+.PHONY: test
+test: $(BIN)/gotestsum envtest-assets $(BIN)/pytest-site/.done ## Everything that runs without a node: unit tests, race tests, a real API server.
+	KUBEBUILDER_ASSETS="$$($(BIN)/devcluster assets)" REPOEXPERT_TEST_PYTHONPATH=$(BIN)/pytest-site CGO_ENABLED=1 \
+	  $(BIN)/gotestsum --format pkgname -- -race -timeout 20m ./...
+	cd hack/devcluster && $(BIN)/gotestsum --format pkgname -- ./...
+
+##@ Development
+
+.PHONY: generate
+generate: $(BIN)/controller-gen ## Generate deep copies.
+	$(BIN)/controller-gen object paths=./api/...
+
+.PHONY: manifests
+manifests: $(BIN)/controller-gen ## Generate CRDs and the manager's role.
+	$(BIN)/controller-gen crd:crdVersions=v1 rbac:roleName=manager-role paths=./api/... paths=./controllers/... paths=. \
+	  output:crd:dir=config/crd/bases output:rbac:dir=config/rbac
+
+.PHONY: chart
+chart: manifests $(BIN)/kustomize $(BIN)/helmify $(BIN)/helm ## Generate the Helm chart from config/.
+	hack/chart.sh
+
+.PHONY: api-docs
+api-docs: $(BIN)/crd-ref-docs ## Generate the API reference.
+	$(BIN)/crd-ref-docs --source-path=api/v1alpha1 --config=hack/api-docs.yaml --renderer=markdown --output-path=docs/reference.md
+
+.PHONY: lint
+lint: $(BIN)/golangci-lint ## Lint code, architecture and API.
+	$(BIN)/golangci-lint run --timeout 15m ./...
+
+.PHONY: fmt
+fmt: ## Format the code.
+	gofmt -w $$(git ls-files '*.go')
+
+.PHONY: verify
+verify: generate manifests chart api-docs lint ## Regenerate all, lint all, and demand an empty diff.
+	@test -z "$$(gofmt -l $$(git ls-files '*.go'))" || { echo "gofmt: run make fmt"; gofmt -l $$(git ls-files '*.go'); exit 1; }
+	go mod verify >/dev/null
+	go vet ./...
+	@changed="$$(git status --porcelain)"; test -z "$$changed" || { echo "generated files or the tree differ from what is committed:"; echo "$$changed"; git diff | head -80; exit 1; }
+
+.PHONY: build
+build: ## Build manager and worker into bin/.
+	CGO_ENABLED=0 go build -trimpath -ldflags="-s -w" -o $(BIN)/manager .
+	CGO_ENABLED=0 go build -trimpath -ldflags="-s -w" -o $(BIN)/worker ./cmd/worker
+
+##@ True pods
+
+.PHONY: e2e
+e2e: $(BIN)/gotestsum $(BIN)/devcluster ## The core stories on a true cluster with true pods, as CI runs them.
+	$(BIN)/gotestsum --format standard-verbose -- -tags e2e -count=1 -timeout 40m -run '^TestCore' ./test/e2e/...
+
+.PHONY: e2e-full
+e2e-full: $(BIN)/gotestsum $(BIN)/devcluster ## Every story on true pods: main job, commit roll, controls, attacks, deletion, vLLM.
+	$(BIN)/gotestsum --format standard-verbose -- -tags e2e -count=1 -timeout 170m ./test/e2e/...
+
+.PHONY: deploy
+deploy: $(BIN)/kustomize ## Install the operator into the current kubeconfig context.
+	$(BIN)/kustomize build config/default | kubectl apply --server-side -f -
+
+.PHONY: undeploy
+undeploy: $(BIN)/kustomize ## Remove the operator and its CRDs from the current kubeconfig context.
+	$(BIN)/kustomize build config/default | kubectl delete --ignore-not-found -f -
+
+##@ Tools
+
+# Tools are built from the pinned modules below hack/tools.
+TOOLS_MOD := hack/tools/go.mod
+define tool
+$(BIN)/$(1): $(TOOLS_MOD)
+	cd hack/tools && CGO_ENABLED=0 go build -o $(BIN)/$(1) $(2)
+endef
+$(eval $(call tool,controller-gen,sigs.k8s.io/controller-tools/cmd/controller-gen))
+$(eval $(call tool,kustomize,sigs.k8s.io/kustomize/kustomize/v5))
+$(eval $(call tool,gotestsum,gotest.tools/gotestsum))
+$(eval $(call tool,helmify,github.com/arttor/helmify/cmd/helmify))
+$(eval $(call tool,helm,helm.sh/helm/v3/cmd/helm))
+$(eval $(call tool,crd-ref-docs,github.com/elastic/crd-ref-docs))
+
+$(BIN)/golangci-lint: hack/tools/lint/go.mod
+	cd hack/tools/lint && CGO_ENABLED=0 go build -o $@ sigs.k8s.io/kube-api-linter/cmd/golangci-lint-kube-api-linter
+
+$(BIN)/devcluster: $(shell git ls-files hack/devcluster 2>/dev/null)
+	cd hack/devcluster && CGO_ENABLED=0 go build -trimpath -o $@ .
+
+$(BIN)/demo: $(shell git ls-files hack/demo hack/local 'internal/*.go' api go.mod 2>/dev/null) $(BIN)/devcluster $(BIN)/kustomize
+	CGO_ENABLED=0 go build -trimpath -o $@ ./hack/demo
+
+$(BIN)/pytest-site/.done: hack/tools/python-test.lock
+	rm -rf $(BIN)/pytest-site
+	python3 -m pip install --quiet --disable-pip-version-check --no-deps --target $(BIN)/pytest-site -r hack/tools/python-test.lock
+	touch $@
+
+.PHONY: envtest-assets
+envtest-assets: $(BIN)/devcluster ## Fetch or build etcd, kube-apiserver and kubectl for the API server tests.
+	$(BIN)/devcluster assets >/dev/null
+
+.PHONY: clean
+clean: ## Remove bin/.
+	rm -rf $(BIN)
