@@ -761,9 +761,9 @@ type PodShape struct {
 	// +kubebuilder:validation:MaxItems=16
 	Tolerations []corev1.Toleration `json:"tolerations,omitempty"`
 
-	// affinity of the pod.
+	// nodeAffinity of the pod.
 	// +optional
-	Affinity *corev1.Affinity `json:"affinity,omitempty"`
+	NodeAffinity *corev1.NodeAffinity `json:"nodeAffinity,omitempty"`
 
 	// priorityClassName of the pod.
 	// +optional

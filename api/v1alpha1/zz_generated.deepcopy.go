@@ -665,9 +665,9 @@ func (in *PodShape) DeepCopyInto(out *PodShape) {
 			(*in)[i].DeepCopyInto(&(*out)[i])
 		}
 	}
-	if in.Affinity != nil {
-		in, out := &in.Affinity, &out.Affinity
-		*out = new(corev1.Affinity)
+	if in.NodeAffinity != nil {
+		in, out := &in.NodeAffinity, &out.NodeAffinity
+		*out = new(corev1.NodeAffinity)
 		(*in).DeepCopyInto(*out)
 	}
 	if in.RuntimeClassName != nil {
