@@ -1,0 +1,100 @@
+package cluster
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"net"
+	"syscall"
+	"time"
+
+	"github.com/repoexpert/operator/hack/devcluster/internal/apiclient"
+	"github.com/repoexpert/operator/hack/devcluster/internal/layout"
+	"github.com/repoexpert/operator/hack/devcluster/internal/state"
+)
+
+const (
+	// removeTimeout is for the kernel to take down namespaces and their processes.
+	removeTimeout = 30 * time.Second
+	removePoll    = 50 * time.Millisecond
+)
+
+// Down removes a cluster and all that belongs to it. It succeeds when there is
+// nothing, and whatever state the cluster is in.
+func (m *Manager) Down(ctx context.Context, name string) error {
+	if err := layout.ValidateName(name); err != nil {
+		return err
+	}
+	unlock, err := m.Store.Lock(ctx, m.waiting)
+	if err != nil {
+		return err
+	}
+	defer unlock()
+	return m.remove(ctx, name)
+}
+
+// remove takes the parts away in the order in which they hold each other: the
+// process, then what it ran in, then what it wrote.
+func (m *Manager) remove(ctx context.Context, name string) error {
+	ctx, cancel := context.WithTimeout(ctx, removeTimeout)
+	defer cancel()
+	record, err := m.Store.Load(name)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		// No record, or an unreadable past: still look for what its name tells.
+	case err != nil:
+		return err
+	default:
+		if err := m.kill(ctx, record); err != nil {
+			return err
+		}
+	}
+	if err := m.Cgroups.Remove(ctx, layout.CgroupName(name)); err != nil {
+		return err
+	}
+	if record.PID != 0 {
+		if err := awaitNoLink(ctx, record); err != nil {
+			return err
+		}
+	}
+	return m.Store.Remove(name)
+}
+
+// kill ends process 1, and by that every process of its PID namespace: the kernel
+// does not let it disappear before the last of them has.
+func (m *Manager) kill(ctx context.Context, record state.Record) error {
+	alive, err := record.Alive()
+	if err != nil || !alive {
+		return err
+	}
+	if err := syscall.Kill(record.PID, syscall.SIGKILL); err != nil && !errors.Is(err, syscall.ESRCH) {
+		return fmt.Errorf("kill process %d: %w", record.PID, err)
+	}
+	return apiclient.Poll(ctx, removePoll, func(context.Context) error {
+		alive, err := record.Alive()
+		if err != nil {
+			return err
+		}
+		if alive {
+			return fmt.Errorf("process %d does not end", record.PID)
+		}
+		return nil
+	})
+}
+
+// awaitNoLink waits until the network namespace, which the kernel takes down on
+// its own time, has taken the host's end of the link and its routes with it. An
+// `up` that follows would find the name in use.
+func awaitNoLink(ctx context.Context, record state.Record) error {
+	c, err := record.Cluster()
+	if err != nil {
+		return err
+	}
+	return apiclient.Poll(ctx, removePoll, func(context.Context) error {
+		if _, err := net.InterfaceByName(c.HostLink()); err == nil {
+			return fmt.Errorf("network link %s does not go away", c.HostLink())
+		}
+		return nil
+	})
+}
