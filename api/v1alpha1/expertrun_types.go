@@ -263,6 +263,12 @@ type StageStatus struct {
 	// +kubebuilder:validation:MaxLength=71
 	ManifestDigest string `json:"manifestDigest,omitempty"`
 
+	// baseModelDigest is the digest of Fetch's second output, the verified copy
+	// of the base model.
+	// +optional
+	// +kubebuilder:validation:MaxLength=71
+	BaseModelDigest string `json:"baseModelDigest,omitempty"`
+
 	// reused says that the output of an earlier run with the same inputs was
 	// found, sealed and whole.
 	// +optional
