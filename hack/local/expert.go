@@ -18,14 +18,22 @@ type Tenancy struct {
 // DemoRepository is the name of the demo's bare repository.
 const DemoRepository = "boltons.git"
 
-// PrepareTenancy makes a namespace ready. The repository starts with the first
-// releases releases.
-func (c *Cluster) PrepareTenancy(ctx context.Context, namespace string, images Images, tools Toolchain, releases int) (Tenancy, error) {
+// Tenancy returns a namespace that PrepareTenancy made ready before.
+func (c *Cluster) Tenancy(namespace string) (Tenancy, error) {
 	cache, err := CacheDir()
 	if err != nil {
 		return Tenancy{}, err
 	}
-	t := Tenancy{Namespace: namespace, Repositories: filepath.Join(cache, "repositories", c.Name, namespace)}
+	return Tenancy{Namespace: namespace, Repositories: filepath.Join(cache, "repositories", c.Name, namespace)}, nil
+}
+
+// PrepareTenancy makes a namespace ready. The repository starts with the first
+// releases releases.
+func (c *Cluster) PrepareTenancy(ctx context.Context, namespace string, images Images, tools Toolchain, releases int) (Tenancy, error) {
+	t, err := c.Tenancy(namespace)
+	if err != nil {
+		return Tenancy{}, err
+	}
 	if err := os.MkdirAll(t.Repositories, 0o755); err != nil {
 		return Tenancy{}, err
 	}

@@ -121,3 +121,11 @@ func (c *Cluster) AwaitDeployment(ctx context.Context, namespace, name string, t
 	}
 	return nil
 }
+
+func (c *Cluster) deploymentImage(ctx context.Context, namespace, name string) (string, error) {
+	var deployment appsv1.Deployment
+	if err := c.Client.Get(ctx, types.NamespacedName{Namespace: namespace, Name: name}, &deployment); err != nil {
+		return "", fmt.Errorf("deployment %s/%s: %w", namespace, name, err)
+	}
+	return deployment.Spec.Template.Spec.Containers[0].Image, nil
+}
