@@ -27,7 +27,7 @@ comes from Debian packages.`,
 			return host.ExtendPath()
 		},
 	}
-	root.AddCommand(newUp(), newDown(), newStatus(), newKubeconfig(), newLoadImage(), newRootfs(), newImage(), newNode())
+	root.AddCommand(newUp(), newDown(), newStatus(), newKubeconfig(), newLoadImage(), newAssets(), newRootfs(), newImage(), newNode())
 	return root
 }
 

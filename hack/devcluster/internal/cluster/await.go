@@ -15,7 +15,12 @@ import (
 	"github.com/repoexpert/operator/hack/devcluster/internal/state"
 )
 
-const readyPoll = 100 * time.Millisecond
+const (
+	readyPoll = 100 * time.Millisecond
+	// resolveTimeout is short: a question asked before Services are set up is lost,
+	// and the next one is answered.
+	resolveTimeout = 500 * time.Millisecond
+)
 
 // errDied ends the waiting at once: nothing will come any more.
 var errDied = errors.New("the node's process 1 has ended")
@@ -84,7 +89,7 @@ func resolves(ctx context.Context, c layout.Cluster) error {
 			return d.DialContext(ctx, network, net.JoinHostPort(c.DNSServiceIP().String(), "53"))
 		},
 	}
-	ctx, cancel := context.WithTimeout(ctx, time.Second)
+	ctx, cancel := context.WithTimeout(ctx, resolveTimeout)
 	defer cancel()
 	const name = "kubernetes.default.svc." + layout.ClusterDomain + "."
 	addresses, err := resolver.LookupHost(ctx, name)
