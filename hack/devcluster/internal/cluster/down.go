@@ -6,6 +6,9 @@ import (
 	"fmt"
 	"io/fs"
 	"net"
+	"os"
+	"path/filepath"
+	"slices"
 	"syscall"
 	"time"
 
@@ -26,12 +29,29 @@ func (m *Manager) Down(ctx context.Context, name string) error {
 	if err := layout.ValidateName(name); err != nil {
 		return err
 	}
+	if !m.exists(name) {
+		return nil
+	}
 	unlock, err := m.Store.Lock(ctx, m.waiting)
 	if err != nil {
 		return err
 	}
 	defer unlock()
 	return m.remove(ctx, name)
+}
+
+// exists looks for anything that a cluster of this name may have left. Where there
+// is nothing, there is nothing to lock either: a lock needs a folder, and Down
+// would leave one on a machine that never had a cluster.
+func (m *Manager) exists(name string) bool {
+	places := []string{m.Store.Paths(name).Dir}
+	for _, mount := range m.Cgroups.Mounts {
+		places = append(places, filepath.Join(mount, layout.CgroupName(name)))
+	}
+	return slices.ContainsFunc(places, func(path string) bool {
+		_, err := os.Stat(path)
+		return !errors.Is(err, fs.ErrNotExist)
+	})
 }
 
 // remove takes the parts away in the order in which they hold each other: the
@@ -42,7 +62,7 @@ func (m *Manager) remove(ctx context.Context, name string) error {
 	record, err := m.Store.Load(name)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
-		// No record, or an unreadable past: still look for what its name tells.
+		// `up` ended before it wrote a record; the name still tells the rest.
 	case err != nil:
 		return err
 	default:
