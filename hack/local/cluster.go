@@ -4,12 +4,16 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"net"
+	"net/url"
+	"strings"
 
 	appsv1 "k8s.io/api/apps/v1"
 	batchv1 "k8s.io/api/batch/v1"
 	corev1 "k8s.io/api/core/v1"
 	networkingv1 "k8s.io/api/networking/v1"
 	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/client-go/kubernetes"
 	"k8s.io/client-go/rest"
 	"k8s.io/client-go/tools/clientcmd"
@@ -99,4 +103,27 @@ func (c *Cluster) LoadImages(ctx context.Context, archives ...string) error {
 	args := append([]string{"load-image", "--name", c.Name}, archives...)
 	_, err := output(ctx, c.Progress, string(c.root), nil, c.root.Path("bin", "devcluster"), args...)
 	return err
+}
+
+// HostURL turns a Service's URL into one that this machine reaches: the local
+// cluster's Service addresses are routed here, its names are not.
+func (c *Cluster) HostURL(ctx context.Context, serviceURL string) (string, error) {
+	u, err := url.Parse(serviceURL)
+	if err != nil {
+		return "", fmt.Errorf("endpoint URL: %w", err)
+	}
+	parts := strings.Split(u.Hostname(), ".")
+	if len(parts) < 2 {
+		return "", fmt.Errorf("endpoint URL %s names no Service", serviceURL)
+	}
+	var service corev1.Service
+	if err := c.Client.Get(ctx, types.NamespacedName{Namespace: parts[1], Name: parts[0]}, &service); err != nil {
+		return "", fmt.Errorf("endpoint URL %s: %w", serviceURL, err)
+	}
+	host := service.Spec.ClusterIP
+	if port := u.Port(); port != "" {
+		host = net.JoinHostPort(host, port)
+	}
+	u.Host = host
+	return u.String(), nil
 }

@@ -1,0 +1,103 @@
+//go:build e2e
+
+package e2e
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"os/signal"
+	"path/filepath"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/repoexpert/operator/hack/local"
+)
+
+const clusterName = "e2e"
+
+// world is what all stories share.
+type world struct {
+	root    local.Root
+	cluster *local.Cluster
+	images  local.Images
+	tools   local.Toolchain
+}
+
+var shared world
+
+func TestMain(m *testing.M) {
+	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM)
+	code := run(ctx, m)
+	stop()
+	os.Exit(code)
+}
+
+func run(ctx context.Context, m *testing.M) (code int) {
+	root, err := local.FindRoot()
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "e2e:", err)
+		return 1
+	}
+	defer func() {
+		if err := tearDown(context.WithoutCancel(ctx), root); err != nil {
+			fmt.Fprintln(os.Stderr, "e2e: tear-down:", err)
+			code = 1
+		}
+	}()
+	if err := setUp(ctx, root); err != nil {
+		fmt.Fprintln(os.Stderr, "e2e: set-up:", err)
+		return 1
+	}
+	return m.Run()
+}
+
+func setUp(ctx context.Context, root local.Root) error {
+	start := time.Now()
+	say := func(what string) {
+		fmt.Fprintf(os.Stderr, "e2e: %s after %s\n", what, time.Since(start).Round(time.Second))
+	}
+	// What an interrupted run left behind must not pass for this run's work.
+	if err := tearDown(ctx, root); err != nil {
+		return err
+	}
+	var err error
+	if shared.tools, err = local.EnsureToolchain(ctx, root, os.Stderr, false); err != nil {
+		return err
+	}
+	say("trainer, engines and base model there")
+	if shared.cluster, err = local.Up(ctx, root, clusterName, os.Stderr); err != nil {
+		return err
+	}
+	say("cluster up")
+	images, archives, err := local.BuildImages(ctx, root, os.Stderr)
+	if err != nil {
+		return err
+	}
+	if err := shared.cluster.LoadImages(ctx, archives...); err != nil {
+		return err
+	}
+	shared.root, shared.images = root, images
+	if err := shared.cluster.Install(ctx, images); err != nil {
+		return err
+	}
+	say("operator installed")
+	return nil
+}
+
+func tearDown(ctx context.Context, root local.Root) error {
+	if err := local.Down(ctx, root, clusterName, os.Stderr); err != nil {
+		return err
+	}
+	cache, err := local.CacheDir()
+	if err != nil {
+		return err
+	}
+	for _, folder := range []string{"volumes", "repositories"} {
+		if err := os.RemoveAll(filepath.Join(cache, folder, clusterName)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
