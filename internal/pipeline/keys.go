@@ -1,0 +1,93 @@
+package pipeline
+
+import (
+	"cmp"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"slices"
+
+	"k8s.io/apimachinery/pkg/types"
+
+	"github.com/repoexpert/operator/api/v1alpha1"
+	"github.com/repoexpert/operator/internal/contract"
+)
+
+// Versions of the stages' algorithms. Raise one when the same inputs give
+// another output: every key from there on changes and experts retrain at their
+// next run.
+const (
+	snapshotVersion    = "snapshot/1"
+	baseModelVersion   = "base-model/1"
+	environmentVersion = "environment/1"
+	planVersion        = "plan/1"
+	experienceVersion  = "experience/1"
+	datasetVersion     = "dataset/1"
+	modelVersion       = "model/1"
+	evaluationVersion  = "evaluation/1"
+	runVersion         = "run/1"
+)
+
+// KeysFor returns the keys of all outputs of a run. served is the model to
+// compare with and enters the evaluation's key alone; nil when nothing is
+// served.
+func KeysFor(recipe v1alpha1.Recipe, commit string, served *contract.ServedModel) contract.Keys {
+	r := canonical(recipe)
+	k := contract.Keys{
+		Snapshot:  hash(snapshotVersion, commit),
+		BaseModel: hash(baseModelVersion, r.BaseModel),
+	}
+	if len(r.Environment.Setup) > 0 {
+		k.Environment = hash(environmentVersion, k.Snapshot, r.Environment.Image, r.Environment.Setup)
+	}
+	where := []any{k.Snapshot, k.Environment, r.Environment.Image, r.Environment.Test,
+		r.Experience.CommandTimeout, r.Experience.TestTimeout}
+	k.Plan = hash(planVersion, where, r.Repository.Include, r.Repository.Exclude,
+		r.Experience.Units, r.Experience.Seed,
+		r.Evaluation.Holdout, r.Evaluation.HoldoutPercent, r.Evaluation.Kinds)
+	k.Experience = hash(experienceVersion, where, k.Plan,
+		r.Experience.Shards, r.Experience.Units, r.Experience.Seed, r.Evaluation.Agent)
+	k.Dataset = hash(datasetVersion, k.Experience, k.Plan, k.BaseModel, r.Images.Trainer,
+		r.Experience.Units, r.Experience.MinSamples, r.Experience.Seed,
+		r.Training.MaxLength, r.Training.Answers)
+	k.Model = hash(modelVersion, k.Dataset, k.BaseModel, r.Images.Trainer, r.Training, r.Engine)
+	k.Evaluation = hash(evaluationVersion, where, k.Plan, k.BaseModel, k.Model, served,
+		r.Images.Engine, r.Engine, r.EngineDevice, r.Training.Precision,
+		r.Experience.Seed, r.Evaluation, r.ProbeQuestions)
+	return k
+}
+
+// RunKey returns the full key of a run: 64 hexadecimal digits. Shapes of pods
+// and network isolation are left out: they change nothing in what a run makes.
+func RunKey(expertUID types.UID, commit string, recipe v1alpha1.Recipe, token string) string {
+	r := canonical(recipe)
+	r.Pods = v1alpha1.Pods{}
+	r.NetworkIsolation = ""
+	return hash(runVersion, expertUID, commit, r, token)
+}
+
+// canonical orders what the API treats as sets and maps, so that the same
+// recipe written in another order has the same keys.
+func canonical(recipe v1alpha1.Recipe) v1alpha1.Recipe {
+	r := *recipe.DeepCopy()
+	slices.Sort(r.Repository.Include)
+	slices.Sort(r.Repository.Exclude)
+	slices.Sort(r.Environment.Test.Paths)
+	slices.SortFunc(r.Experience.Units, func(a, b v1alpha1.Unit) int { return cmp.Compare(a.Name, b.Name) })
+	slices.SortFunc(r.Evaluation.Kinds, func(a, b v1alpha1.EvaluationKind) int { return cmp.Compare(a.Name, b.Name) })
+	return r
+}
+
+// hash is the sha256 of the version and the parts as one JSON list: lists and
+// quoting keep neighbours apart, struct fields have a fixed order, and an
+// optional field that the API gains later changes nothing while it is unset.
+func hash(version string, parts ...any) string {
+	content, err := json.Marshal(append([]any{version}, parts...))
+	if err != nil {
+		// Only API types and strings come here, and those always marshal; an error
+		// must nevertheless not become a key that two recipes share.
+		content = []byte(version + err.Error())
+	}
+	sum := sha256.Sum256(content)
+	return hex.EncodeToString(sum[:])
+}

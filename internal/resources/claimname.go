@@ -1,0 +1,4 @@
+package resources
+
+// ClaimName returns the name of an expert's artifact claim.
+func ClaimName(expert string) string { return expert + "-artifacts" }
