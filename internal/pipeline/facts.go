@@ -36,6 +36,9 @@ type Input struct {
 	Alive []AttemptID
 	// Progress of the attempt under way; nil when it was not read.
 	Progress *contract.Progress
+	// Refusal is what the API server said to the attempt's Job; nil when it said
+	// nothing.
+	Refusal *Refusal
 	// Record is the last line of Evaluate's log, when it was read.
 	Record Record
 }
@@ -60,6 +63,14 @@ const (
 	// ExpertGone is deleted, being deleted, or another one of the same name.
 	ExpertGone Expert = "Gone"
 )
+
+// Refusal is the API server's no to a Job.
+type Refusal struct {
+	// Final says that the same Job will never be accepted; a quota may be raised.
+	Final bool
+	// Message of the API server.
+	Message string
+}
 
 // Record is what was read of Evaluate's log.
 type Record struct {

@@ -23,6 +23,7 @@ func (p *planner) judge() {
 func (p *planner) decideVerdict() {
 	verdict := p.gate(p.in.Class.Spec.Gate, *p.status.Evaluation, p.servedDigest())
 	verdict.DecidedTime = p.in.Now
+	verdict.Reason = conditions.Text(verdict.Reason)
 	p.status.Verdict = &verdict
 	reason := v1alpha1.ReasonRejected
 	if verdict.Decision == v1alpha1.DecisionPromote {

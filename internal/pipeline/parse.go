@@ -33,3 +33,13 @@ func parseRecord(line, digest string) (v1alpha1.EvaluationRecord, error) {
 	}
 	return r, json.Unmarshal([]byte(text), &r)
 }
+
+// ParseProgress reads a progress line.
+func ParseProgress(line string) (contract.Progress, error) {
+	var p contract.Progress
+	text, ok := strings.CutPrefix(line, contract.ProgressPrefix)
+	if !ok {
+		return p, errors.New("not a progress line")
+	}
+	return p, json.Unmarshal([]byte(text), &p)
+}

@@ -30,7 +30,7 @@ func (p *planner) settle(s *v1alpha1.StageStatus, job Job) {
 		o = outcome{class: v1alpha1.FailureCancelled, message: "its inputs changed while its Job was made"}
 	}
 	if o.class == v1alpha1.Succeeded && s.Name == v1alpha1.StageEvaluate {
-		record, problem := p.readRecord(o.result)
+		evaluation, problem := p.readRecord(o.result)
 		if problem != "" && p.in.Record.Err != "" && p.in.Now.Sub(job.End.Time) < recordPatience {
 			p.waiting(s, "reads the evaluation record from the worker's log")
 			p.later(recordInterval)
@@ -39,7 +39,7 @@ func (p *planner) settle(s *v1alpha1.StageStatus, job Job) {
 		if problem != "" {
 			o = outcome{class: v1alpha1.FailureUnknown, message: problem}
 		} else {
-			p.status.Evaluation = record
+			p.status.Evaluation = evaluation
 		}
 	}
 	end(s, o, p.in.Now)

@@ -33,7 +33,16 @@ func (p *planner) start(s *v1alpha1.StageStatus) {
 		p.waiting(s, why)
 		return
 	}
-	p.running(s)
+	if no := p.in.Refusal; no != nil && no.Final {
+		p.fail(s, outcome{class: v1alpha1.FailureConfiguration,
+			message: "the API server refuses its Job: correct the ExpertClass's pods, then ask for a new run: " + no.Message})
+		return
+	}
+	if no := p.in.Refusal; no != nil {
+		p.waiting(s, "the API server refuses its Job for now: "+no.Message)
+	} else {
+		p.running(s)
+	}
 	p.action = Action{Kind: ActionCreate, AttemptID: AttemptID{s.Name, CurrentAttempt(s).Number}}
 }
 
