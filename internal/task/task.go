@@ -42,13 +42,12 @@ type Mask struct {
 	StartLine int `json:"startLine"`
 	BodyStart int `json:"bodyStart"`
 	EndLine   int `json:"endLine"`
-	// Tests are the ids of passing, stable tests that execute the body.
+	// Tests are the ids of passing, stable tests that execute the body: those
+	// first that execute little else.
 	Tests []string `json:"tests"`
 	// Uses are the names that the body refers to and that are defined elsewhere
 	// in the repository, with the file that defines each.
 	Uses []Reference `json:"uses,omitempty"`
-	// Seconds that the covering tests take.
-	Seconds float64 `json:"seconds"`
 }
 
 // Reference is a name and the file of the repository that defines it.
@@ -74,9 +73,48 @@ type Component struct {
 	Dependencies []Reference `json:"dependencies,omitempty"`
 	Usages       []string    `json:"usages,omitempty"`
 	Tests        []string    `json:"tests,omitempty"`
+	// StartLine and EndLine of a class; the whole file of a module.
+	StartLine int `json:"startLine"`
+	EndLine   int `json:"endLine"`
+	// HeldOut are the lines of held-out bodies inside, in order: a trajectory for
+	// training must not show them.
+	HeldOut []Lines `json:"heldOut,omitempty"`
 }
 
-// HeldOut is the gold text of one held-out definition, for decontamination.
+// Lines is a range of lines, 1-based and inclusive.
+type Lines struct {
+	Start int `json:"start"`
+	End   int `json:"end"`
+}
+
+// Baseline says which tests can be relied on at a commit.
+type Baseline struct {
+	// HashSeeds of the runs that were compared.
+	HashSeeds []uint32 `json:"hashSeeds"`
+	// Stable are the ids of the tests that passed in every run.
+	Stable []string `json:"stable"`
+	// Excluded are the tests that count nowhere.
+	Excluded []ExcludedTest `json:"excluded,omitempty"`
+	// Uncollected are the test files that did not import.
+	Uncollected []string `json:"uncollected,omitempty"`
+}
+
+// Reasons of exclusion.
+const (
+	ReasonFailing = "failing"
+	ReasonFlaky   = "flaky"
+	ReasonSkipped = "skipped"
+)
+
+// ExcludedTest is a test that failed, differed between runs, or was skipped.
+type ExcludedTest struct {
+	ID     string `json:"id"`
+	Reason string `json:"reason"`
+}
+
+// HeldOut is the gold text of one held-out definition, for decontamination: its
+// body after the docstring. Name and signature are public, as the text of the
+// task tells them.
 type HeldOut struct {
 	ID   string `json:"id"`
 	Path string `json:"path"`
