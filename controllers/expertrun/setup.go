@@ -13,6 +13,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/builder"
 	"sigs.k8s.io/controller-runtime/pkg/cache"
 	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/controller"
 	"sigs.k8s.io/controller-runtime/pkg/event"
 	"sigs.k8s.io/controller-runtime/pkg/handler"
 	"sigs.k8s.io/controller-runtime/pkg/predicate"
@@ -20,6 +21,10 @@ import (
 
 	"github.com/repoexpert/operator/api/v1alpha1"
 )
+
+// concurrency is the number of runs that are looked at side by side, so that a
+// slow log of one keeps no other waiting.
+const concurrency = 8
 
 // SetupWithManager starts the controller with the manager.
 func (r *Reconciler) SetupWithManager(mgr ctrl.Manager) error {
@@ -31,6 +36,7 @@ func (r *Reconciler) SetupWithManager(mgr ctrl.Manager) error {
 		Watches(&corev1.Pod{}, handler.EnqueueRequestsFromMapFunc(r.runsOfLabel), builder.WithPredicates(podSteps())).
 		Watches(&v1alpha1.RepoExpert{}, handler.EnqueueRequestsFromMapFunc(r.runsOfExpert), builder.WithPredicates(expertWishes())).
 		Watches(&v1alpha1.ExpertClass{}, handler.EnqueueRequestsFromMapFunc(r.runsOfClass), builder.WithPredicates(predicate.GenerationChangedPredicate{})).
+		WithOptions(controller.Options{MaxConcurrentReconciles: concurrency}).
 		Complete(r)
 }
 
