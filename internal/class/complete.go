@@ -1,0 +1,72 @@
+package class
+
+import (
+	"cmp"
+	"time"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"github.com/repoexpert/operator/api/v1alpha1"
+)
+
+// complete fills the defaults of objects that the class leaves out. The API
+// server defaults a field only inside an object that is there. Zero values for
+// which the schema allows zero stay.
+func complete(spec *v1alpha1.ExpertClassSpec) {
+	completeExperience(&spec.Experience)
+	completeEvaluation(&spec.Evaluation)
+	completeServing(&spec.Serving)
+	spec.Gate = CompleteGate(spec.Gate)
+	spec.NetworkIsolation = cmp.Or(spec.NetworkIsolation, v1alpha1.NetworkIsolationEnforced)
+	spec.Storage.AccessMode = cmp.Or(spec.Storage.AccessMode, v1alpha1.ReadWriteMany)
+	setDuration(&spec.Retrain.PollInterval, time.Minute)
+}
+
+func completeExperience(e *v1alpha1.Experience) {
+	// The schema's default seed is 1, and 0 is a seed like any other: only an
+	// object without any field was left out.
+	if e.Shards == 0 && e.MinSamples == 0 && e.CommandTimeout.Duration == 0 {
+		e.Seed = 1
+	}
+	e.Shards = cmp.Or(e.Shards, 2)
+	e.MinSamples = cmp.Or(e.MinSamples, 16)
+	setDuration(&e.CommandTimeout, time.Minute)
+	setDuration(&e.TestTimeout, 10*time.Minute)
+}
+
+func completeEvaluation(e *v1alpha1.Evaluation) {
+	e.Holdout = cmp.Or(e.Holdout, v1alpha1.HoldoutTasks)
+	e.HoldoutPercent = cmp.Or(e.HoldoutPercent, 20)
+	e.Agent.MaxSteps = cmp.Or(e.Agent.MaxSteps, 64)
+	e.Agent.MaxTokensPerTurn = cmp.Or(e.Agent.MaxTokensPerTurn, 4096)
+	e.Agent.ContextTokens = cmp.Or(e.Agent.ContextTokens, 48000)
+	e.Agent.Sampling = cmp.Or(e.Agent.Sampling, v1alpha1.SamplingPaper)
+}
+
+func completeServing(s *v1alpha1.Serving) {
+	s.Device = cmp.Or(s.Device, v1alpha1.DeviceGPU)
+	s.Replicas = cmp.Or(s.Replicas, 1)
+	s.Strategy = cmp.Or(s.Strategy, v1alpha1.StrategySurge)
+	s.ContextTokens = cmp.Or(s.ContextTokens, 48000)
+	s.ProbeQuestions = cmp.Or(s.ProbeQuestions, 3)
+	s.ProbeAgreement = cmp.Or(s.ProbeAgreement, 2)
+	setDuration(&s.RollDeadline, 20*time.Minute)
+}
+
+// CompleteGate returns the gate with the schema's defaults where the class
+// leaves it out as a whole.
+func CompleteGate(g v1alpha1.Gate) v1alpha1.Gate {
+	if g.PrimaryKind == "" && g.MarginPoints == 0 && g.AlphaPerMille == 0 {
+		g.MinGainPoints = cmp.Or(g.MinGainPoints, 5)
+	}
+	g.PrimaryKind = cmp.Or(g.PrimaryKind, v1alpha1.KindContextualImplementation)
+	g.MarginPoints = cmp.Or(g.MarginPoints, 10)
+	g.AlphaPerMille = cmp.Or(g.AlphaPerMille, 50)
+	return g
+}
+
+func setDuration(d *metav1.Duration, value time.Duration) {
+	if d.Duration == 0 {
+		d.Duration = value
+	}
+}
