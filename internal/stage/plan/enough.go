@@ -1,0 +1,57 @@
+package plan
+
+import (
+	"github.com/repoexpert/operator/api/v1alpha1"
+	"github.com/repoexpert/operator/internal/recall"
+	"github.com/repoexpert/operator/internal/stage"
+	"github.com/repoexpert/operator/internal/task"
+)
+
+// figures are how many candidates of each sort a plan holds.
+type figures struct {
+	masks, masksHeldOut, components, facts int
+}
+
+func (c candidates) figures() figures {
+	f := figures{components: len(c.components), facts: len(c.facts)}
+	for _, mask := range c.masks {
+		if mask.Side == task.SideEvaluation {
+			f.masksHeldOut++
+		} else {
+			f.masks++
+		}
+	}
+	return f
+}
+
+// samples is the most training samples that the candidates can become.
+func (f figures) samples() int {
+	return f.masks + f.components + f.facts*recall.TrainingWordings
+}
+
+// checkEnough ends a run early that could not train or not be judged.
+func checkEnough(recipe v1alpha1.Recipe, f figures) error {
+	if f.samples() < int(recipe.Experience.MinSamples) {
+		return stage.Fail(v1alpha1.FailureData, nil,
+			"this commit gives at most %d training samples (%d masked functions, %d components, %d facts in %d wordings), experience.minSamples is %d; "+
+				"widen repository.include, raise the samples of experience.units, add tests, or lower minSamples",
+			f.samples(), f.masks, f.components, f.facts, recall.TrainingWordings, recipe.Experience.MinSamples)
+	}
+	available := map[v1alpha1.KindName]int{
+		v1alpha1.KindContextualImplementation: f.masksHeldOut,
+		v1alpha1.KindCodebaseQA:               f.facts,
+	}
+	for _, kind := range recipe.Evaluation.Kinds {
+		if needed := max(1, int(kind.MinimumTasks)); available[kind.Name] < needed {
+			return stage.Fail(v1alpha1.FailureData, nil,
+				"this commit gives %d tasks of kind %s, evaluation.kinds asks for at least %d; %s",
+				available[kind.Name], kind.Name, needed, remedies[kind.Name])
+		}
+	}
+	return nil
+}
+
+var remedies = map[v1alpha1.KindName]string{
+	v1alpha1.KindContextualImplementation: "raise evaluation.holdoutPercent, add tests that cover more functions, or leave the kind out",
+	v1alpha1.KindCodebaseQA:               "add unit RepositoryRecall to experience.units with more samples, widen repository.include, or leave the kind out",
+}

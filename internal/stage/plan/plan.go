@@ -1,0 +1,203 @@
+package plan
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+
+	"github.com/repoexpert/operator/api/v1alpha1"
+	"github.com/repoexpert/operator/internal/artifact"
+	"github.com/repoexpert/operator/internal/contract"
+	"github.com/repoexpert/operator/internal/language"
+	"github.com/repoexpert/operator/internal/language/python"
+	"github.com/repoexpert/operator/internal/ledger"
+	"github.com/repoexpert/operator/internal/snapshot"
+	"github.com/repoexpert/operator/internal/stage"
+	"github.com/repoexpert/operator/internal/task"
+)
+
+// adapters are the language adapters by test framework.
+var adapters = map[v1alpha1.TestFramework]language.Adapter{
+	v1alpha1.TestPytest: python.New(),
+}
+
+// Run is the stage Plan.
+func Run(ctx context.Context, env stage.Env) (contract.StageResult, error) {
+	adapter, ok := adapters[env.Spec.Recipe.Environment.Test.Framework]
+	if !ok {
+		return contract.StageResult{}, stage.Fail(v1alpha1.FailureConfiguration, nil,
+			"environment.test.framework is %q, which has no adapter; use Pytest", env.Spec.Recipe.Environment.Test.Framework)
+	}
+	m := &mine{adapter: adapter, recipe: env.Spec.Recipe}
+	inputs, err := prepare(ctx, env, m)
+	if err != nil {
+		return contract.StageResult{}, err
+	}
+	if err := measure(ctx, env, m); err != nil {
+		return contract.StageResult{}, err
+	}
+	if err := m.index(); err != nil {
+		return contract.StageResult{}, err
+	}
+	folder, err := env.Store.Path(contract.LedgerFolder)
+	if err != nil {
+		return contract.StageResult{}, err
+	}
+	file, err := ledger.Open(folder)
+	if err != nil {
+		return contract.StageResult{}, err
+	}
+	if err := m.split(file, env.Spec.Commit); err != nil {
+		return contract.StageResult{}, err
+	}
+	chosen, err := m.choose(ctx)
+	if err != nil {
+		return contract.StageResult{}, err
+	}
+	if err := checkEnough(m.recipe, chosen.figures()); err != nil {
+		return contract.StageResult{}, err
+	}
+	return seal(env, m, chosen, inputs)
+}
+
+// prepare puts the tree, and what Setup installed, into the box.
+func prepare(ctx context.Context, env stage.Env, m *mine) (inputs map[string]string, err error) {
+	inputs = map[string]string{}
+	for _, name := range []v1alpha1.StageName{v1alpha1.StageFetch, v1alpha1.StageSetup} {
+		folder := env.Spec.Keys.Output(name)
+		if folder == "" {
+			continue
+		}
+		if _, err := env.Store.Verify(folder, env.Spec.Inputs[folder]); err != nil {
+			return nil, stage.Fail(v1alpha1.FailureIntegrity, err, "the output of stage %s is not what it was", name)
+		}
+		inputs[folder] = env.Spec.Inputs[folder]
+	}
+	place, err := env.Store.Path(env.Spec.Keys.Output(v1alpha1.StageFetch))
+	if err != nil {
+		return nil, err
+	}
+	tree, err := snapshot.Open(place)
+	if err != nil {
+		return nil, err
+	}
+	m.source = tree.Read
+	content, err := tree.Tree(ctx)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { err = errors.Join(err, content.Close()) }()
+	if err := env.Agent.PutTree(ctx, treeDir, content); err != nil {
+		return nil, fmt.Errorf("putting the tree into the sandbox: %w", err)
+	}
+	return inputs, putEnvironment(ctx, env)
+}
+
+func putEnvironment(ctx context.Context, env stage.Env) (err error) {
+	folder := env.Spec.Keys.Output(v1alpha1.StageSetup)
+	if folder == "" {
+		return nil
+	}
+	place, err := env.Store.Path(folder)
+	if err != nil {
+		return err
+	}
+	content, err := os.Open(filepath.Join(place, environmentFile))
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, content.Close()) }()
+	if err := env.Agent.PutEnvironment(ctx, content); err != nil {
+		return fmt.Errorf("putting the environment into the sandbox: %w", err)
+	}
+	return nil
+}
+
+// environmentFile is Setup's sealed result.
+const environmentFile = "environment.tar"
+
+// measure inspects the tree before any of its code runs, then runs its tests.
+func measure(ctx context.Context, env stage.Env, m *mine) error {
+	var err error
+	if m.inventory, err = m.adapter.Inspect(ctx, env.Agent, treeDir); err != nil {
+		return classified(err)
+	}
+	testFiles := 0
+	for _, module := range m.inventory.Modules {
+		if module.IsTest {
+			testFiles++
+		}
+	}
+	s := suite{
+		adapter: m.adapter, box: env.Agent, progress: env.Progress,
+		paths:   m.recipe.Environment.Test.Paths,
+		timeout: m.recipe.Experience.TestTimeout.Duration,
+	}
+	if m.baseline, err = s.baseline(ctx, testFiles); err != nil {
+		return err
+	}
+	env.Progress(contract.Progress{Step: baselineRuns, Total: baselineRuns + 1, Message: "coverage"})
+	report, err := s.run(ctx, language.TestRequest{Coverage: true, Timeout: coverageFactor * s.timeout, HashSeed: m.baseline.HashSeeds[0]})
+	if err != nil {
+		return err
+	}
+	if report.Coverage == nil {
+		return stage.Fail(v1alpha1.FailureRepositoryCode, nil,
+			"the tests in %s do not end when coverage is measured (%s): %s", s.where(), report.State, plain(lastLine(report.Output)))
+	}
+	m.coverage = report.Coverage
+	return nil
+}
+
+// seal writes the plan's files and seals them.
+func seal(env stage.Env, m *mine, chosen candidates, inputs map[string]string) (contract.StageResult, error) {
+	draft, err := env.Store.Begin(env.Spec.Keys.Output(v1alpha1.StagePlan))
+	if err != nil {
+		return contract.StageResult{}, err
+	}
+	err = errors.Join(
+		writeDocument(draft, task.InventoryFile, m.inventory),
+		writeDocument(draft, task.BaselineFile, m.baseline),
+		task.WriteFile(filepath.Join(draft.Path(), task.FactsFile), chosen.facts),
+		task.WriteFile(filepath.Join(draft.Path(), task.MasksFile), chosen.masks),
+		task.WriteFile(filepath.Join(draft.Path(), task.ComponentsFile), chosen.components),
+		task.WriteFile(filepath.Join(draft.Path(), task.HeldOutFile), chosen.heldOut),
+	)
+	if err != nil {
+		return contract.StageResult{}, errors.Join(fmt.Errorf("writing the plan: %w", err), draft.Discard())
+	}
+	counts := m.counts(chosen)
+	digest, err := draft.Seal(artifact.Manifest{
+		Stage: string(v1alpha1.StagePlan), Key: env.Spec.Keys.Plan, Inputs: inputs, Counts: counts,
+		Tools: map[string]string{m.inventory.Language: m.inventory.Runtime},
+	})
+	if err != nil {
+		return contract.StageResult{}, err
+	}
+	return contract.StageResult{Class: v1alpha1.Succeeded, Counts: counts, ManifestDigest: digest}, nil
+}
+
+func (m *mine) counts(chosen candidates) map[string]int64 {
+	f := chosen.figures()
+	return map[string]int64{
+		"tests":         int64(len(m.baseline.Stable)),
+		"testsExcluded": int64(len(m.baseline.Excluded)),
+		"functions":     int64(len(m.functions)),
+		"clusters":      int64(len(m.clusters)),
+		"masks":         int64(f.masks),
+		"masksHeldOut":  int64(f.masksHeldOut),
+		"components":    int64(f.components),
+		"facts":         int64(f.facts),
+	}
+}
+
+func writeDocument(draft *artifact.Draft, name string, document any) error {
+	content, err := json.Marshal(document)
+	if err != nil {
+		return fmt.Errorf("encoding %s: %w", name, err)
+	}
+	return os.WriteFile(filepath.Join(draft.Path(), name), append(content, '\n'), 0o640)
+}
