@@ -1,6 +1,5 @@
 // Command coredns is CoreDNS with the plugins that cluster DNS needs and no
-// other: the full set links the clients of three clouds and a service mesh, and
-// takes several times as long to compile.
+// other: the full set links the client libraries of three clouds.
 package main
 
 import (

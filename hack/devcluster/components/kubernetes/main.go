@@ -4,7 +4,7 @@
 // first argument names.
 //
 // One binary, because the seven share most of their code: linked one by one they
-// take seven links and six times the disk. One process for each, because two of
+// take seven links and several times the disk. One process for each, because two of
 // their commands in one process panic ("close of closed channel": each installs
 // the process-wide signal handler).
 package main

@@ -40,7 +40,7 @@ type Target struct {
 var (
 	Kubernetes = Target{
 		Name: "kubernetes", flags: "-s -w" + versionFlags(), links: kubernetesPrograms,
-		hint: "(the first time up to 2,900 packages, ten minutes on two cores; half a minute if compiled before)",
+		hint: " (the first time up to 2,900 packages, ten minutes on two cores; half a minute if compiled before)",
 	}
 	CoreDNS = Target{Name: "coredns", flags: "-s -w"}
 	Pause   = Target{Name: "pause", flags: "-s -w"}
@@ -170,7 +170,7 @@ func (b *Builder) compile(ctx context.Context, t Target, output string) error {
 	if err != nil {
 		return err
 	}
-	fmt.Fprintf(b.Progress, "building %s %s\n", t.Name, t.hint)
+	fmt.Fprintf(b.Progress, "building %s%s\n", t.Name, t.hint)
 	began := time.Now()
 	if err := cmd.Start(); err != nil {
 		return err

@@ -3,6 +3,9 @@ package node
 import (
 	"os"
 	"path/filepath"
+	"strconv"
+
+	"github.com/repoexpert/operator/hack/devcluster/internal/layout"
 )
 
 // Process is one component of the node.
@@ -54,7 +57,7 @@ func (s Spec) apiServer() Process {
 	return Process{Name: "kube-apiserver", Path: s.program("kube-apiserver"), Args: []string{
 		"--etcd-servers=" + etcdURL,
 		"--advertise-address=" + s.Cluster.NodeIP().String(),
-		"--secure-port=6443",
+		"--secure-port=" + strconv.Itoa(layout.APIPort),
 		"--service-cluster-ip-range=" + s.Cluster.ServiceCIDR().String(),
 		"--tls-cert-file=" + s.pki("apiserver.crt"),
 		"--tls-private-key-file=" + s.pki("apiserver.key"),
