@@ -45,8 +45,8 @@ func BuildImages(ctx context.Context, root Root, progress io.Writer) (Images, []
 	if err := buildBinaries(ctx, root, progress); err != nil {
 		return Images{}, nil, err
 	}
-	rootfs := filepath.Join(dir, "rootfs-"+shortHash(strings.Join(basePackages, ","))+".tar")
-	if _, err := output(ctx, progress, string(root), nil, root.Path("bin", "devcluster"), "rootfs", "--packages", strings.Join(basePackages, ","), "--out", rootfs); err != nil {
+	rootfs, err := output(ctx, progress, string(root), nil, root.Path("bin", "devcluster"), "rootfs", "--packages", strings.Join(basePackages, ","))
+	if err != nil {
 		return Images{}, nil, err
 	}
 	specs := []imageSpec{
@@ -133,9 +133,4 @@ func contentTag(rootfs string, spec imageSpec) (string, error) {
 		}
 	}
 	return hex.EncodeToString(h.Sum(nil))[:12], nil
-}
-
-func shortHash(s string) string {
-	sum := sha256.Sum256([]byte(s))
-	return hex.EncodeToString(sum[:])[:12]
 }

@@ -234,6 +234,15 @@ func (s *Store) verify(folder, want string, check func(*os.Root, File) error) (M
 	return m, nil
 }
 
+// Remove deletes a folder, so that one made from other inputs can take its
+// place.
+func (s *Store) Remove(folder string) error {
+	if err := checkName(folder); err != nil {
+		return err
+	}
+	return s.root.RemoveAll(folder)
+}
+
 func writeSynced(root *os.Root, name string, raw []byte) (err error) {
 	file, err := root.OpenFile(name, os.O_CREATE|os.O_WRONLY|os.O_TRUNC, 0o640)
 	if err != nil {
