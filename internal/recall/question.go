@@ -19,7 +19,7 @@ type Question struct {
 	// Composed says that two facts must be joined.
 	Composed bool   `json:"composed,omitempty"`
 	Cluster  string `json:"cluster"`
-	// Wording is the number of the evaluation or training wording.
+	// Wording is the number of the training wording, or of the evaluation wording.
 	Wording int    `json:"wording"`
 	Text    string `json:"text"`
 	Answer  string `json:"answer"`
@@ -33,19 +33,40 @@ func (q Question) Messages() []task.Message {
 	}
 }
 
-// TrainingQuestions asks every fact in the given number of training wordings,
-// which rotate from fact to fact so that all wordings of a kind are seen.
-func TrainingQuestions(facts []Fact, wordings int) []Question {
-	questions := make([]Question, 0, len(facts)*wordings)
-	for _, fact := range facts {
-		training := frames[fact.Kind].training
-		start := int(rank(fact.ID, 0) % uint64(len(training)))
-		for i := range min(wordings, len(training)) {
-			questions = append(questions, ask(fact, training, (start+i)%len(training), "t"))
+// TrainingQuestions asks every fact once in each of so many passes. A pass uses
+// another wording than the one before, and facts start at different wordings, so
+// that all wordings of a kind are seen together.
+//
+// The order is meant to be trained as it is: a pass is cut into batches of like
+// length, which waste no padding, and the batches come in an order that depends
+// on the seed. Asking again in another wording teaches more than a second epoch.
+func TrainingQuestions(facts []Fact, passes, batch int, seed uint64) []Question {
+	questions := make([]Question, 0, len(facts)*passes)
+	for pass := range passes {
+		asked := make([]Question, 0, len(facts))
+		for _, fact := range facts {
+			training := frames[fact.Kind].training
+			start := int(rank(fact.ID, seed) % uint64(len(training)))
+			asked = append(asked, ask(fact, training, (start+pass)%len(training), "t"))
 		}
+		questions = append(questions, batched(asked, max(1, batch), seed+uint64(pass))...)
 	}
 	return questions
 }
+
+// batched sorts questions by length and shuffles the batches that this gives.
+func batched(questions []Question, batch int, seed uint64) []Question {
+	slices.SortFunc(questions, func(a, b Question) int {
+		return cmp.Or(cmp.Compare(a.length(), b.length()), cmp.Compare(rank(a.ID, seed), rank(b.ID, seed)))
+	})
+	batches := slices.Collect(slices.Chunk(questions, batch))
+	slices.SortFunc(batches, func(a, b []Question) int {
+		return cmp.Compare(rank(a[0].ID, seed), rank(b[0].ID, seed))
+	})
+	return slices.Concat(batches...)
+}
+
+func (q Question) length() int { return len(q.Text) + len(q.Answer) }
 
 // EvaluationQuestions asks every fact once, in one of the evaluation wordings.
 func EvaluationQuestions(facts []Fact) []Question {

@@ -15,13 +15,13 @@ func Normalize(reply string) string {
 		}
 	}
 	for {
-		stripped := strings.TrimSuffix(strings.Trim(line, "`'\" \t"), ".")
+		stripped := strings.TrimPrefix(strings.TrimSuffix(strings.Trim(line, "`'\""), "."), "./")
+		stripped = strings.Join(strings.Fields(stripped), " ")
 		if stripped == line {
-			break
+			return line
 		}
 		line = stripped
 	}
-	return strings.Join(strings.Fields(strings.TrimPrefix(line, "./")), " ")
 }
 
 // Score says whether a reply is exactly the answer after Normalize on both.
