@@ -16,7 +16,7 @@ func complete(spec *v1alpha1.ExpertClassSpec) {
 	completeExperience(&spec.Experience)
 	completeEvaluation(&spec.Evaluation)
 	completeServing(&spec.Serving)
-	spec.Gate = CompleteGate(spec.Gate)
+	completeGate(&spec.Gate)
 	spec.NetworkIsolation = cmp.Or(spec.NetworkIsolation, v1alpha1.NetworkIsolationEnforced)
 	spec.Storage.AccessMode = cmp.Or(spec.Storage.AccessMode, v1alpha1.ReadWriteMany)
 	setDuration(&spec.Retrain.PollInterval, time.Minute)
@@ -53,16 +53,15 @@ func completeServing(s *v1alpha1.Serving) {
 	setDuration(&s.RollDeadline, 20*time.Minute)
 }
 
-// CompleteGate returns the gate with the schema's defaults where the class
-// leaves it out as a whole.
-func CompleteGate(g v1alpha1.Gate) v1alpha1.Gate {
-	if g.PrimaryKind == "" && g.MarginPoints == 0 && g.AlphaPerMille == 0 {
+// completeGate gives a gate that was left out the defaults that internal/gate
+// gives it.
+func completeGate(g *v1alpha1.Gate) {
+	if g.PrimaryKind == "" {
 		g.MinGainPoints = cmp.Or(g.MinGainPoints, 5)
 	}
 	g.PrimaryKind = cmp.Or(g.PrimaryKind, v1alpha1.KindContextualImplementation)
 	g.MarginPoints = cmp.Or(g.MarginPoints, 10)
 	g.AlphaPerMille = cmp.Or(g.AlphaPerMille, 50)
-	return g
 }
 
 func setDuration(d *metav1.Duration, value time.Duration) {

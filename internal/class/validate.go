@@ -85,7 +85,7 @@ func evaluationProblems(spec *v1alpha1.ExpertClassSpec) []string {
 	switch need := MinimumTasks(spec.Gate); {
 	case !ok:
 		found = append(found, fmt.Sprintf("gate.primaryKind %s is not among evaluation.kinds: add it there or choose another one", spec.Gate.PrimaryKind))
-	case primary.MinimumTasks == 0 && int(primary.Tasks) < need:
+	case int(primary.Tasks) < need:
 		found = append(found, fmt.Sprintf(
 			"evaluation.kinds[%s].tasks %d cannot support a promotion at gate.marginPoints %d and gate.alphaPerMille %d: ask at least %d, or widen the margin",
 			primary.Name, primary.Tasks, spec.Gate.MarginPoints, spec.Gate.AlphaPerMille, need))

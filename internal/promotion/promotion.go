@@ -147,8 +147,8 @@ func (p *Plan) observeRoll(in Input) {
 		p.problem(v1alpha1.ReasonRollFailed, fmt.Sprintf(
 			"the roll to run %s missed its deadline and there is no earlier model to return to: see the Deployment's pods and the class's serving, images and pods.engine", failed))
 	default:
-		p.Served, p.Change = good, ChangeRolledBack
 		p.Denied = deny(p.Denied, failed)
+		p.serve(*good, ChangeRolledBack, in.Now)
 	}
 }
 
@@ -231,8 +231,13 @@ func (p *Plan) replaces(in Input, candidate *Run) bool {
 	return candidate.Created.After(p.Served.PromotedTime.Time)
 }
 
+// serve changes what is served. The time of each change is later than the one
+// before, whatever the clock says: it tells a newer decision from an older one.
 func (p *Plan) serve(model v1alpha1.ServedModel, change Change, now metav1.Time) {
-	model.PromotedTime = now
+	model.PromotedTime = now.Rfc3339Copy()
+	if p.Served != nil && !p.Served.PromotedTime.Before(&model.PromotedTime) {
+		model.PromotedTime = metav1.NewTime(p.Served.PromotedTime.Add(time.Second))
+	}
 	p.Served, p.Change = &model, change
 }
 

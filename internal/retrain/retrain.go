@@ -71,8 +71,9 @@ type Start struct {
 type Plan struct {
 	// Start is set when a run is to be started now.
 	Start *Start
-	// Handled is the token that need not be looked at again: the run that it
-	// asks for exists.
+	// Handled is the token that need not be looked at again. A token is handled
+	// once the run that it asks for is there, not when it is to be started: a
+	// start may fail.
 	Handled string
 	// After is when to decide again without an event; 0 for never.
 	After time.Duration
@@ -99,7 +100,7 @@ func Decide(in Input) Plan {
 	}
 	plan.Start = &Start{Commit: in.Head}
 	if requested {
-		plan.Start.Token, plan.Handled = in.Token, in.Token
+		plan.Start.Token = in.Token
 	}
 	return plan
 }
