@@ -50,9 +50,10 @@ type config struct {
 	MaxGradNorm        float64 `json:"max_grad_norm"`
 	Seed               int64   `json:"seed"`
 
-	LoggingSteps int    `json:"logging_steps"`
-	SaveStrategy string `json:"save_strategy"`
-	ReportTo     string `json:"report_to"`
+	LoggingSteps  int    `json:"logging_steps"`
+	SaveStrategy  string `json:"save_strategy"`
+	JITCheckpoint bool   `json:"enable_jit_checkpoint"`
+	ReportTo      string `json:"report_to"`
 }
 
 type dataset struct {
@@ -86,7 +87,9 @@ func configOf(job recipe.Job, template string) (config, error) {
 		Seed:         t.Seed,
 		LoggingSteps: 1,
 		SaveStrategy: "no",
-		ReportTo:     "none",
+		// A checkpoint at SIGTERM only: a disruption loses a step, not the training.
+		JITCheckpoint: true,
+		ReportTo:      "none",
 	}
 	if err := c.addDecimals(t); err != nil {
 		return config{}, err

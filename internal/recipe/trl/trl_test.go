@@ -33,6 +33,7 @@ datasets:
   path: json
   split: train
 dtype: float32
+enable_jit_checkpoint: true
 fp16: false
 gradient_accumulation_steps: 2
 gradient_checkpointing: false
@@ -72,6 +73,7 @@ datasets:
   path: json
   split: train
 dtype: float32
+enable_jit_checkpoint: true
 fp16: false
 gradient_accumulation_steps: 1
 gradient_checkpointing: true
