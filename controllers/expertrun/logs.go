@@ -102,7 +102,7 @@ func (r *Reconciler) readProgress(ctx context.Context, s *scope, id pipeline.Att
 		ctrl.LoggerFrom(ctx).V(1).Info("progress cannot be read", "cause", err.Error())
 		return
 	}
-	if progress, err := pipeline.ParseProgress(lastLine(text, contract.ProgressPrefix)); err == nil {
+	if progress, err := contract.ParseProgress(lastLine(text, contract.ProgressPrefix)); err == nil {
 		s.input.Progress = &progress
 	}
 }

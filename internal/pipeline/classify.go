@@ -83,7 +83,7 @@ func ofPod(p Pod, want expect) outcome {
 
 func ofSuccess(message string, want expect) outcome {
 	r, err := readResult(message, want)
-	if err == nil && (r.Class != v1alpha1.Succeeded || !validDigest(r.ManifestDigest)) {
+	if err == nil && (r.Class != v1alpha1.Succeeded || !contract.ValidDigest(r.ManifestDigest)) {
 		err = fmt.Errorf("it names no sealed manifest")
 	}
 	if err != nil {
@@ -92,10 +92,12 @@ func ofSuccess(message string, want expect) outcome {
 	return outcome{class: v1alpha1.Succeeded, message: r.Message, result: r}
 }
 
+// ofFailure takes the class from the exit code: some classes are the manager's
+// alone, and a result cannot claim them.
 func ofFailure(worker ContainerEnd, want expect) outcome {
 	class := contract.ClassOfExit(worker.ExitCode)
 	r, err := readResult(worker.Message, want)
-	if err == nil && r.Class == class {
+	if err == nil && contract.ExitCode(r.Class) == worker.ExitCode {
 		return outcome{class: class, message: r.Message}
 	}
 	return outcome{class: class, message: fmt.Sprintf("the worker ended with exit code %d and no readable result", worker.ExitCode)}
@@ -104,7 +106,7 @@ func ofFailure(worker ContainerEnd, want expect) outcome {
 // readResult parses a termination message and refuses one that is not of this
 // attempt.
 func readResult(message string, want expect) (contract.StageResult, error) {
-	r, err := parseResult([]byte(message))
+	r, err := contract.ParseResult([]byte(message))
 	if err != nil {
 		return contract.StageResult{}, fmt.Errorf("it cannot be read")
 	}

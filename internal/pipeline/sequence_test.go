@@ -109,6 +109,26 @@ status: Curate-2=Succeeded, Train-2 recorded
 create Train-2
 status: Train-2=Integrity, Train Failed, Integrity`,
 		},
+		"integrity goes back to the stage that the message names": {
+			play: func(w *world) {
+				w.until(v1alpha1.StageTrain)
+				plan := pipeline.Stage(&w.input.Run.Status, v1alpha1.StagePlan).Key
+				w.fail(v1alpha1.FailureIntegrity, "input plans/"+plan+" is not what the run recorded")
+				w.succeed().succeed().succeed().succeed()
+			},
+			want: `...
+create Train-1
+status: Plan-2 recorded, Train-1=Integrity
+create Plan-2
+status: Plan-2=Succeeded, Experience-2 recorded
+create Experience-2
+status: Experience-2=Succeeded, Curate-2 recorded
+create Curate-2
+status: Curate-2=Succeeded, Train-2 recorded
+create Train-2
+status: Train-2=Succeeded, Evaluate-1 recorded
+create Evaluate-1`,
+		},
 		"a lost result is read again by a cheap attempt": {
 			play: func(w *world) {
 				w.until(v1alpha1.StageTrain).finish(true)
@@ -494,6 +514,37 @@ func TestGateSeesTheComparisonAsItWasMade(t *testing.T) {
 	w.settle()
 	if v := w.input.Run.Status.Verdict; v.Decision != v1alpha1.DecisionPromote || v.GateDigest != "gate-50" {
 		t.Errorf("verdict = %+v, want the new gate's promotion", v)
+	}
+}
+
+func TestRecordThatTheAPIWouldRefuseIsNotStored(t *testing.T) {
+	arms := func(a ...v1alpha1.ArmRecord) func(*v1alpha1.EvaluationRecord) {
+		return func(r *v1alpha1.EvaluationRecord) {
+			r.Kinds = []v1alpha1.KindRecord{{Name: v1alpha1.KindCodebaseQA, Arms: a}}
+		}
+	}
+	tests := map[string]struct {
+		change func(*v1alpha1.EvaluationRecord)
+		stored bool
+	}{
+		"good":                 {arms(v1alpha1.ArmRecord{Name: v1alpha1.ArmBase, Successes: "01x"}), true},
+		"fingerprint too long": {func(r *v1alpha1.EvaluationRecord) { r.Fingerprint = strings.Repeat("f", 65) }, false},
+		"another model":        {func(r *v1alpha1.EvaluationRecord) { r.CandidateDigest = digest("other") }, false},
+		"unknown kind":         {func(r *v1alpha1.EvaluationRecord) { r.Kinds = []v1alpha1.KindRecord{{Name: "Vibes"}} }, false},
+		"unknown arm":          {arms(v1alpha1.ArmRecord{Name: "best"}), false},
+		"arm twice":            {arms(v1alpha1.ArmRecord{Name: v1alpha1.ArmBase}, v1alpha1.ArmRecord{Name: v1alpha1.ArmBase}), false},
+		"odd successes":        {arms(v1alpha1.ArmRecord{Name: v1alpha1.ArmBase, Successes: "2"}), false},
+		"served is no digest":  {func(r *v1alpha1.EvaluationRecord) { r.ServedDigest = "x" }, false},
+	}
+	for name, test := range tests {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld(t.Fatalf, builder.MakeRepoExpert())
+			w.change = test.change
+			w.until(v1alpha1.StageEvaluate).succeed()
+			if got := w.input.Run.Status.Evaluation != nil; got != test.stored {
+				t.Errorf("stored = %v, want %v: %v", got, test.stored, w.log)
+			}
+		})
 	}
 }
 

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/repoexpert/operator/api/v1alpha1"
@@ -50,20 +51,6 @@ func (p *planner) settle(s *v1alpha1.StageStatus, job Job) {
 	}
 	p.succeed(s, o)
 	p.advance(s, o.result)
-}
-
-// readRecord parses the evaluation record and refuses one that is not the
-// result's own.
-func (p *planner) readRecord(result contract.StageResult) (*v1alpha1.EvaluationRecord, string) {
-	record, err := parseRecord(p.in.Record.Line, result.RecordDigest)
-	if err != nil {
-		return nil, "the evaluation record in the worker's log is lost, or not the one that the result names"
-	}
-	if model := Stage(p.status, v1alpha1.StageTrain); record.CandidateDigest != model.ManifestDigest {
-		return nil, "the evaluation record is about another model than this run's"
-	}
-	record.RecordDigest = result.RecordDigest
-	return &record, ""
 }
 
 func (p *planner) succeed(s *v1alpha1.StageStatus, o outcome) {
@@ -114,7 +101,7 @@ func (p *planner) reuse(sealed map[v1alpha1.StageName]string) {
 			continue
 		}
 		digest := sealed[s.Name]
-		if s.Name == v1alpha1.StageEvaluate || !validDigest(digest) || len(s.Attempts) > 0 {
+		if s.Name == v1alpha1.StageEvaluate || !contract.ValidDigest(digest) || len(s.Attempts) > 0 {
 			return
 		}
 		s.State = v1alpha1.StageSucceeded
@@ -131,30 +118,54 @@ func (p *planner) retry(s *v1alpha1.StageStatus, o outcome) {
 		p.fail(s, o)
 		return
 	}
-	if o.class == v1alpha1.FailureIntegrity {
-		if producer := p.producer(s); producer != nil {
-			s.State = v1alpha1.StagePending
-			s.Message = fmt.Sprintf("waits for %s to be made again: %s", producer.Name, o.message)
-			producer.ManifestDigest, producer.Reused = "", false
-			s = producer
-		}
+	if producer := p.producer(s, o); producer != nil {
+		p.reopen(producer, s, o.message)
+		s = producer
 	}
 	p.status.Stage = s.Name
 	record(s, p.in.Now)
 	p.running(s)
 }
 
-// producer returns the stage whose output a stage reads first: the nearest one
-// before it that ran. nil for Fetch.
-func (p *planner) producer(s *v1alpha1.StageStatus) *v1alpha1.StageStatus {
-	var found *v1alpha1.StageStatus
+// producer returns the stage that made the input which failed its check: the
+// one whose key the worker's message holds, else the nearest one before it that
+// ran. nil for another class and for Fetch.
+func (p *planner) producer(s *v1alpha1.StageStatus, o outcome) *v1alpha1.StageStatus {
+	if o.class != v1alpha1.FailureIntegrity {
+		return nil
+	}
+	var nearest *v1alpha1.StageStatus
+	baseModel := KeysFor(p.in.Run.Spec.Recipe, p.in.Run.Spec.Commit, nil).BaseModel
 	for i := range p.status.Stages {
-		if p.status.Stages[i].Name == s.Name {
+		earlier := &p.status.Stages[i]
+		if earlier.Name == s.Name {
 			break
 		}
-		if p.status.Stages[i].State == v1alpha1.StageSucceeded {
-			found = &p.status.Stages[i]
+		if earlier.State != v1alpha1.StageSucceeded {
+			continue
+		}
+		isBase := earlier.Name == v1alpha1.StageFetch && strings.Contains(o.message, baseModel)
+		if isBase || strings.Contains(o.message, earlier.Key) {
+			return earlier
+		}
+		nearest = earlier
+	}
+	return nearest
+}
+
+// reopen takes the outputs from the producer on out of the ledger: what was
+// made from a broken output is checked again against the new one. Where the
+// new one is the same, the stages between find their outputs sealed.
+func (p *planner) reopen(producer, s *v1alpha1.StageStatus, why string) {
+	inside := false
+	for i := range p.status.Stages {
+		between := &p.status.Stages[i]
+		inside = inside || between.Name == producer.Name
+		if inside && between.State == v1alpha1.StageSucceeded {
+			between.State = v1alpha1.StagePending
+			between.ManifestDigest, between.Reused = "", false
 		}
 	}
-	return found
+	s.State = v1alpha1.StagePending
+	s.Message = conditions.Bounded(fmt.Sprintf("waits for %s to be made again: %s", producer.Name, why), maxStageMessage)
 }

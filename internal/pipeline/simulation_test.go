@@ -30,6 +30,8 @@ type world struct {
 	created map[pipeline.AttemptID]int
 	log     []string
 	writes  int
+	// change of the evaluation record.
+	change func(*v1alpha1.EvaluationRecord)
 }
 
 func newWorld(fatalf func(string, ...any), expert *builder.RepoExpert) *world {
@@ -287,6 +289,9 @@ func (w *world) recordLine() string {
 	record := v1alpha1.EvaluationRecord{
 		Fingerprint: "f", Protocol: "Tasks", ServedDigest: served,
 		CandidateDigest: pipeline.Stage(&w.input.Run.Status, v1alpha1.StageTrain).ManifestDigest,
+	}
+	if w.change != nil {
+		w.change(&record)
 	}
 	content, err := json.Marshal(record)
 	if err != nil {
