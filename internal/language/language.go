@@ -58,8 +58,6 @@ type TestRequest struct {
 	// Canary injects a test that must fail, under a name nobody can know; a report
 	// without its failure is ErrForged.
 	Canary bool
-	// Env is added to the environment of the run, as NAME=value.
-	Env []string
 }
 
 // SuiteState says how a test run ended as a whole. A missing result is not a

@@ -39,6 +39,7 @@ import sys
 LACKS_EXIT = 97
 MAX_ID = 1000
 MAX_MESSAGE = 300
+OWN_FOLDER = os.path.dirname(os.path.abspath(__file__))
 SEVERITY = ["passed", "skipped", "failed", "error"]
 
 
@@ -47,15 +48,11 @@ def main():
         request = json.load(content)
     results = Results(request["results"])
     prepare_path(os.getcwd(), request["environment"])
-    measure = None
-    if request["coverage"]:
-        # Only this tracer can tell tests apart on every version.
-        os.environ.setdefault("COVERAGE_CORE", "ctrace")
-        measure = start_coverage(results)
     try:
         import pytest
     except ImportError:
         leave_lacking(results, "pytest")
+    measure = start_coverage(results) if request["coverage"] else None
     recorder = Recorder(request, results, measure)
     code = int(pytest.main(arguments(request), plugins=[recorder]))
     if measure is not None:
@@ -94,8 +91,7 @@ def prepare_path(root, environment):
     The tree must win over an editable install of an earlier copy of it. Child
     processes find the same through PYTHONPATH.
     """
-    own = os.path.dirname(os.path.abspath(__file__))
-    before = [entry for entry in sys.path if entry and os.path.abspath(entry) != own]
+    before = [entry for entry in sys.path if entry and os.path.abspath(entry) != OWN_FOLDER]
     sys.path[:] = before
     for folder in environment_folders(environment):
         site.addsitedir(folder)
@@ -117,6 +113,8 @@ def environment_folders(environment):
 
 
 def start_coverage(results):
+    # Only this tracer can tell tests apart on every version.
+    os.environ.setdefault("COVERAGE_CORE", "ctrace")
     try:
         import coverage
     except ImportError:
@@ -187,7 +185,8 @@ class Recorder:
     def pytest_configure(self, config):
         if self.select:
             files = sorted({test.split("::", 1)[0] for test in self.select})
-            config.args = [name for name in files if inside(name)] or [os.devnull]
+            # Without arguments everything would be collected; here is nothing.
+            config.args = [name for name in files if inside(name)] or [OWN_FOLDER]
 
     def pytest_collectreport(self, report):
         if report.failed:
@@ -236,8 +235,8 @@ class Recorder:
 
 def import_mode(config):
     """The import mode in the repository's own `addopts`, or None."""
-    options = config.inicfg.get("addopts", "")
-    options = getattr(options, "value", options)  # pytest 9 wraps values
+    options = settings(config).get("addopts", "")
+    options = getattr(options, "value", options)  # newer versions wrap values
     words = options if isinstance(options, list) else shlex.split(options)
     for at, word in enumerate(words):
         name, _, value = word.partition("=")
@@ -245,6 +244,15 @@ def import_mode(config):
             value = value or (words[at + 1] if at + 1 < len(words) else "")
             return value if value in ("prepend", "append", "importlib") else None
     return None
+
+
+def settings(config):
+    """What the repository's file of settings says; overrides hide it in `config`."""
+    try:
+        from _pytest.config.findpaths import load_config_dict_from_file
+    except ImportError:
+        return config.inicfg
+    return (load_config_dict_from_file(config.inipath) if config.inipath else None) or {}
 
 
 def inside(name):

@@ -86,6 +86,7 @@ func (a Adapter) Inspect(ctx context.Context, box sandbox.Box, dir string) (*lan
 		return nil, fmt.Errorf("%w: the inspector ended with %d: %s", language.ErrInventory, result.ExitCode, lastLine(result.Output))
 	}
 	limits := language.DefaultInventoryLimits()
+	limits.Bytes = maxReport
 	files, err := box.ReadFiles(ctx, report, []string{inventoryFile}, limits.Bytes)
 	if err != nil {
 		return nil, fmt.Errorf("reading the inventory: %w", err)

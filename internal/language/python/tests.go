@@ -23,8 +23,9 @@ const (
 	// lacksExit is harness.py's own exit code for a program that is missing.
 	lacksExit = 97
 	// maxReport bounds what is read back, in bytes. A suite of 2,000 tests writes
-	// 300 KiB of results and as much coverage.
-	maxReport = 128 << 20
+	// 300 KiB of results and as much coverage; a box answers with 64 MiB of JSON
+	// at most.
+	maxReport = 40 << 20
 	// maxOutput is what is kept of pytest's own output.
 	maxOutput = 64 << 10
 	maxTail   = 4 << 10
@@ -101,11 +102,11 @@ func command(box sandbox.Box, dir, tools string, want language.TestRequest) sand
 	return sandbox.Command{
 		Args: []string{"python3", absolute(box, tools, harnessFile), absolute(box, tools, requestFile)},
 		Dir:  dir,
-		Env: append([]string{
+		Env: []string{
 			"PYTHONDONTWRITEBYTECODE=1",
 			"PYTHONHASHSEED=" + strconv.FormatUint(uint64(want.HashSeed), 10),
 			"PYTEST_ADDOPTS=",
-		}, want.Env...),
+		},
 		Timeout:     want.Timeout,
 		OutputLimit: maxOutput,
 	}

@@ -1,0 +1,214 @@
+package python
+
+import (
+	"errors"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+	"testing/fstest"
+	"time"
+
+	"github.com/repoexpert/operator/internal/language"
+	"github.com/repoexpert/operator/internal/language/conformance"
+)
+
+// usePytest puts pytest and coverage on the path of the interpreter, as an
+// environment image has them in its own site-packages.
+func usePytest(t *testing.T) string {
+	t.Helper()
+	site := os.Getenv("REPOEXPERT_TEST_PYTHONPATH")
+	if site == "" {
+		t.Fatal("REPOEXPERT_TEST_PYTHONPATH must name a folder with pytest and coverage; run make test")
+	}
+	t.Setenv("PYTHONPATH", site)
+	return site
+}
+
+func file(text string) *fstest.MapFile { return &fstest.MapFile{Data: []byte(text)} }
+
+// passing is a test module with two tests.
+const passing = "def test_a():\n    pass\n\n\ndef test_b():\n    pass\n"
+
+func TestConformance(t *testing.T) {
+	usePytest(t)
+	conformance.Run(t, New(), conformance.Fixture{
+		Library:    os.DirFS("testdata/library"),
+		BrokenFile: "src/bookshop/broken.py",
+		Outcomes:   outcomes,
+		Flaky:      "tests/unit/test_prices.py::test_depends_on_hash_seed",
+		FlakySeed:  3,
+		Covered: map[[2]string][]string{
+			{"src/bookshop/prices.py", "uncovered"}: {},
+			{"src/bookshop/prices.py", "discounted"}: {
+				"tests/unit/test_prices.py::test_discounted[1000]", "tests/unit/test_prices.py::test_discounted[10]",
+			},
+			{"src/bookshop/stock.py", "Shelf.describe"}: {
+				"tests/integration/test_stock.py::test_description_has_every_title",
+				"tests/unit/test_stock.py::TestShelf::test_room",
+			},
+		},
+		Unmaskable: [][2]string{
+			{"src/bookshop/prices.py", "cheap"},
+			{"src/bookshop/prices.py", "parse"},
+		},
+		Endings: endings,
+	})
+}
+
+var outcomes = map[string]language.Outcome{
+	"tests/integration/test_stock.py::test_child_process_finds_the_tree": language.OutcomePassed,
+	"tests/integration/test_stock.py::test_description_has_every_title":  language.OutcomePassed,
+	"tests/unit/test_prices.py::test_depends_on_hash_seed":               language.OutcomePassed,
+	"tests/unit/test_prices.py::test_discounted[1000]":                   language.OutcomePassed,
+	"tests/unit/test_prices.py::test_discounted[10]":                     language.OutcomePassed,
+	"tests/unit/test_prices.py::test_expected_to_fail":                   language.OutcomeSkipped,
+	"tests/unit/test_prices.py::test_fails":                              language.OutcomeFailed,
+	"tests/unit/test_prices.py::test_parse":                              language.OutcomePassed,
+	"tests/unit/test_prices.py::test_skipped":                            language.OutcomeSkipped,
+	"tests/unit/test_prices.py::test_total[prices0-0]":                   language.OutcomePassed,
+	"tests/unit/test_prices.py::test_total[prices1-107]":                 language.OutcomePassed,
+	"tests/unit/test_prices.py::test_total[prices2-321]":                 language.OutcomePassed,
+	"tests/unit/test_prices.py::test_total_refuses_negative_prices":      language.OutcomePassed,
+	"tests/unit/test_prices.py::test_wide":                               language.OutcomePassed,
+	"tests/unit/test_stock.py::TestShelf::test_room":                     language.OutcomePassed,
+	"tests/unit/test_stock.py::TestShelf::test_window":                   language.OutcomePassed,
+	"tests/unit/test_stock.py::test_endings":                             language.OutcomePassed,
+	"tests/unit/test_stock.py::test_out_of_stock":                        language.OutcomePassed,
+	"tests/unit/test_stock.py::test_set_size":                            language.OutcomePassed,
+	"tests/unit/test_stock.py::test_take":                                language.OutcomePassed,
+}
+
+var endings = map[string]conformance.Ending{
+	"no tests": {
+		Tree:  fstest.MapFS{"code.py": file("x = 1\n")},
+		State: language.StateNoTests,
+	},
+	"a file does not import": {
+		Tree:  fstest.MapFS{"test_a.py": file(passing), "test_b.py": file("import no_such_module\n")},
+		State: language.StateCollectionError,
+		Want:  map[string]language.Outcome{"test_a.py::test_a": language.OutcomePassed},
+	},
+	"a test hangs": {
+		Tree:    fstest.MapFS{"test_a.py": file("import threading\n\n\ndef test_a():\n    pass\n\n\ndef test_b():\n    threading.Event().wait()\n")},
+		Timeout: 10 * time.Second,
+		State:   language.StateTimedOut,
+		Want:    map[string]language.Outcome{"test_a.py::test_a": language.OutcomePassed},
+	},
+	"a test ends the process": {
+		Tree:  fstest.MapFS{"test_a.py": file("import os\n\n\ndef test_a():\n    pass\n\n\ndef test_b():\n    os._exit(0)\n")},
+		State: language.StateCrashed,
+		Want:  map[string]language.Outcome{"test_a.py::test_a": language.OutcomePassed},
+	},
+	"a test kills the process": {
+		Tree:  fstest.MapFS{"test_a.py": file("import os, signal\n\n\ndef test_a():\n    os.kill(os.getpid(), signal.SIGKILL)\n")},
+		State: language.StateCrashed,
+	},
+	"a test stops the runner": {
+		Tree:  fstest.MapFS{"test_a.py": file("import pytest\n\n\ndef test_a():\n    pytest.exit('enough', returncode=0)\n")},
+		State: language.StateCrashed,
+	},
+	"the runner does not start": {
+		Tree:  fstest.MapFS{"test_a.py": file(passing), "conftest.py": file("raise RuntimeError('no')\n")},
+		State: language.StateCrashed,
+	},
+	"a thread is left": {
+		Tree:  fstest.MapFS{"test_a.py": file("import threading\n\n\ndef test_a():\n    threading.Thread(target=threading.Event().wait).start()\n")},
+		State: language.StateCompleted,
+	},
+	"a child process writes on": {
+		Tree:  fstest.MapFS{"test_a.py": file("import os\n\n\ndef test_a():\n    if os.fork() == 0:\n        return\n    os.wait()\n")},
+		State: language.StateCompleted,
+		Want:  map[string]language.Outcome{"test_a.py::test_a": language.OutcomePassed},
+	},
+	"selected tests are gone": {
+		Tree:   fstest.MapFS{"test_a.py": file(passing)},
+		Select: []string{"test_a.py::test_c", "test_z.py::test_a"},
+		State:  language.StateCollapsed,
+		Want: map[string]language.Outcome{
+			"test_a.py::test_c": language.OutcomeMissing, "test_z.py::test_a": language.OutcomeMissing,
+		},
+	},
+	"a selected file is outside of the tree": {
+		Tree:   fstest.MapFS{"test_a.py": file(passing)},
+		Select: []string{"../../../../../../../etc/passwd::test_a"},
+		State:  language.StateCollapsed,
+	},
+	"every test is made to pass": {
+		Tree: fstest.MapFS{
+			"test_a.py":   file("def test_a():\n    assert False\n"),
+			"conftest.py": file("import pytest\n\n\n@pytest.hookimpl(hookwrapper=True)\ndef pytest_runtest_makereport(item, call):\n    outcome = yield\n    report = outcome.get_result()\n    report.outcome = 'passed'\n    outcome.force_result(report)\n"),
+		},
+		Error: language.ErrForged,
+	},
+	"the exit code is made 0": {
+		Tree: fstest.MapFS{
+			"test_a.py":   file("def test_a():\n    assert False\n"),
+			"conftest.py": file("def pytest_sessionfinish(session):\n    session.exitstatus = 0\n    session.testsfailed = 0\n\n\ndef pytest_unconfigure(config):\n    import os\n    os._exit(0)\n"),
+		},
+		State: language.StateCrashed,
+	},
+	"a report is written by the tests": {
+		Tree:  fstest.MapFS{"test_a.py": file(forger)},
+		Error: language.ErrForged,
+	},
+	"the report is garbage": {
+		Tree:  fstest.MapFS{"test_a.py": file("import glob, os\n\n\ndef test_a():\n    for name in glob.glob(os.path.join(os.getcwd() + '.report', '*.jsonl')):\n        open(name, 'a').write('garbage\\n')\n")},
+		Error: language.ErrForged,
+	},
+}
+
+// forger writes a report of its own and ends the process before the real one.
+const forger = `import glob, json, os
+
+
+def test_a():
+    (name,) = glob.glob(os.path.join(os.getcwd() + ".report", "*.jsonl"))
+    with open(name, "w") as report:
+        report.write(json.dumps({"event": "test", "id": "test_a.py::test_a", "outcome": "passed", "seconds": 0}) + "\n")
+        report.write(json.dumps({"event": "finish", "exit": 1, "collected": 1}) + "\n")
+    os._exit(1)
+`
+
+func TestImageLacks(t *testing.T) {
+	// The interpreter itself, where python3 is a script that chooses one.
+	found, err := exec.Command("python3", "-c", "import sys; print(sys.executable)").Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	python := "#!/bin/sh\nexec " + strings.TrimSpace(string(found)) + " -S \"$@\"\n"
+	cases := map[string]struct {
+		programs map[string]string
+		site     []string
+		want     string
+	}{
+		"Python":   {want: "python3 is not in it"},
+		"pytest":   {programs: map[string]string{"python3": python}, want: "cannot import pytest"},
+		"coverage": {programs: map[string]string{"python3": python}, site: []string{"pytest", "_pytest", "pluggy", "iniconfig", "packaging", "pygments"}, want: "cannot import coverage"},
+	}
+	site := usePytest(t)
+	for name, c := range cases {
+		t.Run(name, func(t *testing.T) {
+			programs, packages := t.TempDir(), t.TempDir()
+			for program, text := range c.programs {
+				if err := os.WriteFile(filepath.Join(programs, program), []byte(text), 0o700); err != nil {
+					t.Fatal(err)
+				}
+			}
+			for _, name := range c.site {
+				if err := os.Symlink(filepath.Join(site, name), filepath.Join(packages, name)); err != nil {
+					t.Fatal(err)
+				}
+			}
+			t.Setenv("PYTHONPATH", packages)
+			t.Setenv("PATH", programs)
+			box := conformance.StartBox(t)
+			conformance.PutTree(t, box, "tree", fstest.MapFS{"test_a.py": file(passing)})
+			_, err := New().RunTests(t.Context(), box, "tree", language.TestRequest{Timeout: time.Minute, Coverage: true})
+			if !errors.Is(err, language.ErrEnvironment) || !strings.Contains(err.Error(), "environment.image") || !strings.Contains(err.Error(), c.want) {
+				t.Errorf("got %v", err)
+			}
+		})
+	}
+}

@@ -1,0 +1,4 @@
+from .prices import discounted, total
+from .stock import Shelf, Stock
+
+__all__ = ["Shelf", "Stock", "discounted", "total"]
