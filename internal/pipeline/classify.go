@@ -83,7 +83,9 @@ func ofPod(p Pod, want expect) outcome {
 
 func ofSuccess(message string, want expect) outcome {
 	r, err := readResult(message, want)
-	if err == nil && (r.Class != v1alpha1.Succeeded || !contract.ValidDigest(r.ManifestDigest)) {
+	sealed := contract.ValidDigest(r.ManifestDigest) &&
+		(want.stage != v1alpha1.StageFetch || contract.ValidDigest(r.BaseModelDigest))
+	if err == nil && (r.Class != v1alpha1.Succeeded || !sealed) {
 		err = fmt.Errorf("it names no sealed manifest")
 	}
 	if err != nil {

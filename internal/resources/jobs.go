@@ -1,7 +1,6 @@
 package resources
 
 import (
-	"encoding/json"
 	"fmt"
 	"maps"
 	"time"
@@ -45,11 +44,10 @@ type StageJob struct {
 // Job returns an attempt's Job. It is created once and never applied again:
 // templates are immutable, and a queue may change what it likes.
 func (j StageJob) Job() (*batchv1.Job, error) {
-	spec, err := json.Marshal(j.Spec)
+	spec, err := contract.EncodeSpec(j.Spec)
 	if err != nil {
-		return nil, fmt.Errorf("encode the stage's spec: %w", err)
+		return nil, err
 	}
-	pod := j.pod(string(spec))
 	job := &batchv1.Job{
 		ObjectMeta: metav1.ObjectMeta{
 			Name:            j.Name,
@@ -64,7 +62,7 @@ func (j StageJob) Job() (*batchv1.Job, error) {
 			PodFailurePolicy:     failurePolicy(batchv1.PodFailurePolicyActionFailJob, contract.ExitConfiguration, contract.ExitSource, contract.ExitData, contract.ExitRepositoryCode, contract.ExitExternal, contract.ExitIntegrity, contract.ExitDeadline),
 			Template: corev1.PodTemplateSpec{
 				ObjectMeta: metav1.ObjectMeta{Labels: j.labels()},
-				Spec:       pod,
+				Spec:       j.pod(spec),
 			},
 		},
 	}
