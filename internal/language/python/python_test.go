@@ -185,7 +185,7 @@ func TestImageLacks(t *testing.T) {
 	}{
 		"Python":   {want: "python3 is not in it"},
 		"pytest":   {programs: map[string]string{"python3": python}, want: "cannot import pytest"},
-		"coverage": {programs: map[string]string{"python3": python}, site: []string{"pytest", "_pytest", "pluggy", "iniconfig", "packaging", "pygments"}, want: "cannot import coverage"},
+		"coverage": {programs: map[string]string{"python3": python}, site: []string{"pytest", "_pytest", "py.py", "pluggy", "iniconfig", "packaging", "pygments"}, want: "cannot import coverage"},
 	}
 	site := usePytest(t)
 	for name, c := range cases {

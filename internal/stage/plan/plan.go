@@ -64,8 +64,8 @@ func Run(ctx context.Context, env stage.Env) (contract.StageResult, error) {
 }
 
 // prepare puts the tree, and what Setup installed, into the box.
-func prepare(ctx context.Context, env stage.Env, m *mine) (inputs map[string]string, err error) {
-	inputs = map[string]string{}
+func prepare(ctx context.Context, env stage.Env, m *mine) (map[string]string, error) {
+	inputs := map[string]string{}
 	for _, name := range []v1alpha1.StageName{v1alpha1.StageFetch, v1alpha1.StageSetup} {
 		folder := env.Spec.Keys.Output(name)
 		if folder == "" {
@@ -89,14 +89,14 @@ func prepare(ctx context.Context, env stage.Env, m *mine) (inputs map[string]str
 	if err != nil {
 		return nil, err
 	}
-	defer func() { err = errors.Join(err, content.Close()) }()
+	defer func() { _ = content.Close() }() // read only, and the box may have closed it
 	if err := env.Agent.PutTree(ctx, treeDir, content); err != nil {
 		return nil, fmt.Errorf("putting the tree into the sandbox: %w", err)
 	}
 	return inputs, putEnvironment(ctx, env)
 }
 
-func putEnvironment(ctx context.Context, env stage.Env) (err error) {
+func putEnvironment(ctx context.Context, env stage.Env) error {
 	folder := env.Spec.Keys.Output(v1alpha1.StageSetup)
 	if folder == "" {
 		return nil
@@ -109,7 +109,7 @@ func putEnvironment(ctx context.Context, env stage.Env) (err error) {
 	if err != nil {
 		return err
 	}
-	defer func() { err = errors.Join(err, content.Close()) }()
+	defer func() { _ = content.Close() }() // read only, and the box may have closed it
 	if err := env.Agent.PutEnvironment(ctx, content); err != nil {
 		return fmt.Errorf("putting the environment into the sandbox: %w", err)
 	}
