@@ -10,177 +10,224 @@ import (
 	"net"
 	"net/http"
 	"net/url"
-	"path/filepath"
-	"strings"
+	"path"
+	"sync"
+	"syscall"
 	"time"
 )
 
-// Time that the server has beside the command's own.
 const (
-	grace       = 60 * time.Second
-	treeTimeout = 15 * time.Minute
+	// restartTime is how long a client waits for a sidecar that starts, or that
+	// the kubelet restarts after it ran out of memory.
+	restartTime = 2 * time.Minute
+	dialPause   = 20 * time.Millisecond
 )
 
-// Client is a Box in another container. What it receives is bounded and
-// checked: the repository's code can take the server's place.
+// Client is a Box in another container of the pod.
 type Client struct {
 	http *http.Client
+
+	mu   sync.Mutex
 	root string
 }
 
 var _ Box = (*Client)(nil)
 
-// Dial connects to the server on a unix socket, waiting until the context ends
-// for the sidecar to come up.
-func Dial(ctx context.Context, socket string) (*Client, error) {
-	transport := &http.Transport{
-		DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
-			return (&net.Dialer{}).DialContext(ctx, "unix", socket)
-		},
-		MaxResponseHeaderBytes: 64 << 10,
-	}
-	c := &Client{http: &http.Client{Transport: transport}}
-	ticker := time.NewTicker(100 * time.Millisecond)
+// Dial returns a client of the sidecar that listens, or soon will, on a unix
+// socket.
+func Dial(socket string) *Client {
+	dial := func(ctx context.Context, _, _ string) (net.Conn, error) { return dialPatiently(ctx, socket) }
+	return &Client{http: &http.Client{
+		Transport:     &http.Transport{DialContext: dial, MaxIdleConnsPerHost: 16, DisableCompression: true, MaxResponseHeaderBytes: 16 << 10},
+		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
+	}}
+}
+
+// dialPatiently waits while nobody listens yet.
+func dialPatiently(ctx context.Context, socket string) (net.Conn, error) {
+	ctx, cancel := context.WithTimeout(ctx, restartTime)
+	defer cancel()
+	ticker := time.NewTicker(dialPause)
 	defer ticker.Stop()
+	var dialer net.Dialer
 	for {
-		var answer info
-		err := c.call(ctx, http.MethodGet, routeInfo, nil, 10*time.Second, &answer)
-		if err == nil {
-			if !filepath.IsAbs(answer.Root) || len(answer.Root) > maxNameBytes {
-				return nil, fmt.Errorf("the sandbox reports the root %.100q", answer.Root)
-			}
-			c.root = filepath.Clean(answer.Root)
-			return c, nil
+		conn, err := dialer.DialContext(ctx, "unix", socket)
+		if err == nil || !errors.Is(err, syscall.ENOENT) && !errors.Is(err, syscall.ECONNREFUSED) {
+			return conn, err
 		}
 		select {
 		case <-ctx.Done():
-			return nil, fmt.Errorf("connect to the sandbox at %s: %w", socket, err)
+			return nil, err
 		case <-ticker.C:
 		}
 	}
 }
 
-// Close drops idle connections.
+// Close releases the client's connections.
 func (c *Client) Close() { c.http.CloseIdleConnections() }
 
-// Root implements Box.
-func (c *Client) Root() string { return c.root }
-
-// PutTree implements Box.
-func (c *Client) PutTree(ctx context.Context, dir string, tree io.Reader) error {
-	if err := checkDir(dir); err != nil {
+// Ready waits for the sidecar and makes it check its network isolation. Errors
+// wrap ErrNotIsolated or ErrBoxLost.
+func (c *Client) Ready(ctx context.Context) error {
+	var answer info
+	if err := c.call(ctx, transferTimeout, infoPath, nil, maxErrorBytes, &answer); err != nil {
 		return err
 	}
-	return c.call(ctx, http.MethodPut, routeTree+"?dir="+url.QueryEscape(dir), tree, treeTimeout, &struct{}{})
-}
-
-// PutEnvironment implements Box.
-func (c *Client) PutEnvironment(ctx context.Context, tree io.Reader) error {
-	return c.call(ctx, http.MethodPut, routeEnvironment, tree, treeTimeout, &struct{}{})
-}
-
-// GetEnvironment implements Box. The stream is passed on entry by entry, within
-// bounds.
-func (c *Client) GetEnvironment(ctx context.Context, w io.Writer) error {
-	ctx, cancel := context.WithTimeout(ctx, treeTimeout)
-	defer cancel()
-	response, err := c.send(ctx, http.MethodGet, routeEnvironment, nil)
-	if err != nil {
-		return err
+	if !path.IsAbs(answer.Root) || path.Clean(answer.Root) != answer.Root || printable(answer.Root) != answer.Root {
+		return fmt.Errorf("%w: it names the root %q", ErrBoxLost, printable(answer.Root))
 	}
-	defer response.Body.Close()
-	return copyTar(w, io.LimitReader(response.Body, 2*maxTreeBytes))
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.root = answer.Root
+	return nil
 }
 
-// WriteFiles implements Box.
-func (c *Client) WriteFiles(ctx context.Context, dir string, files map[string][]byte) error {
-	return c.post(ctx, routeWrite, writeRequest{Dir: dir, Files: files}, grace, &struct{}{})
-}
-
-// ReadFiles implements Box.
-func (c *Client) ReadFiles(ctx context.Context, dir string, paths []string, maxBytes int64) (map[string][]byte, error) {
-	var response readResponse
-	if err := c.post(ctx, routeRead, readRequest{Dir: dir, Paths: paths, MaxBytes: maxBytes}, grace, &response); err != nil {
-		return nil, err
+// Root implements Box. It is empty while the sidecar does not answer; the next
+// request tells why.
+func (c *Client) Root() string {
+	c.mu.Lock()
+	root := c.root
+	c.mu.Unlock()
+	if root == "" && c.Ready(context.Background()) == nil {
+		return c.Root()
 	}
-	asked := make(map[string]bool, len(paths))
-	for _, path := range paths {
-		asked[path] = true
-	}
-	var total int64
-	for name, content := range response.Files {
-		total += int64(len(content))
-		if !asked[name] || total > maxBytes {
-			return nil, fmt.Errorf("the sandbox sent the file %.100q unasked or more than %d bytes", name, maxBytes)
-		}
-	}
-	return response.Files, nil
-}
-
-// Copy implements Box.
-func (c *Client) Copy(ctx context.Context, from, to string) error {
-	return c.post(ctx, routeCopy, copyRequest{From: from, To: to}, treeTimeout, &struct{}{})
-}
-
-// Remove implements Box.
-func (c *Client) Remove(ctx context.Context, dir string) error {
-	return c.post(ctx, routeRemove, removeRequest{Dir: dir}, treeTimeout, &struct{}{})
+	return root
 }
 
 // Run implements Box.
 func (c *Client) Run(ctx context.Context, command Command) (Result, error) {
+	if command.Timeout <= 0 || command.Timeout > MaxTimeout {
+		return Result{}, refuse("a command's time-out must be above 0 and at most %s, it is %s", MaxTimeout, command.Timeout)
+	}
+	if command.OutputLimit <= 0 {
+		command.OutputLimit = defaultOutputLimit
+	}
+	command.OutputLimit = min(command.OutputLimit, maxOutputLimit)
+	// A control character takes six bytes in JSON.
+	limit := int64(command.OutputLimit)*6 + maxErrorBytes
 	var result Result
-	if err := c.post(ctx, routeRun, command, command.Timeout+grace, &result); err != nil {
+	err := c.call(ctx, command.Timeout+killGrace+answerGrace, runPath, command, limit, &result)
+	if err != nil {
 		return Result{}, err
 	}
-	limit := newOutput(command.OutputLimit).limit + 1024
-	// Replacing invalid bytes can triple a text; anything longer is not ours.
-	if len(result.Output) > 3*limit || result.Elapsed < 0 || result.CPU < 0 || result.OutputBytes < 0 {
-		return Result{}, fmt.Errorf("the sandbox sent an impossible result: %d bytes of output, %s elapsed", len(result.Output), result.Elapsed)
+	return checkResult(result, command)
+}
+
+// checkResult refuses what no command can have given.
+func checkResult(result Result, command Command) (Result, error) {
+	longest := command.Timeout + killGrace + answerGrace
+	switch {
+	case result.ExitCode < 0 || result.ExitCode > 255,
+		result.Elapsed < 0 || result.Elapsed > longest,
+		result.CPU < 0, result.OutputBytes < 0,
+		// An invalid byte becomes a replacement character of three.
+		len(result.Output) > 3*command.OutputLimit:
+		return Result{}, fmt.Errorf("%w: it reports an impossible result", ErrBoxLost)
 	}
-	result.Output = strings.ToValidUTF8(result.Output, "\uFFFD")
 	return result, nil
 }
 
-func (c *Client) post(ctx context.Context, route string, request any, timeout time.Duration, response any) error {
-	body, err := json.Marshal(request)
-	if err != nil {
-		return fmt.Errorf("encode request: %w", err)
-	}
-	return c.call(ctx, http.MethodPost, route, bytes.NewReader(body), timeout, response)
+// Copy implements Box.
+func (c *Client) Copy(ctx context.Context, from, to string) error {
+	return c.call(ctx, transferTimeout, copyPath, copyRequest{From: from, To: to}, maxErrorBytes, nil)
 }
 
-func (c *Client) call(ctx context.Context, method, route string, body io.Reader, timeout time.Duration, response any) error {
+// Remove implements Box.
+func (c *Client) Remove(ctx context.Context, dir string) error {
+	return c.call(ctx, transferTimeout, removePath, removeRequest{Dir: dir}, maxErrorBytes, nil)
+}
+
+// call posts a JSON request and decodes a bounded JSON answer into out.
+func (c *Client) call(ctx context.Context, timeout time.Duration, at string, in any, limit int64, out any) error {
+	body, err := json.Marshal(in)
+	if err != nil {
+		return fmt.Errorf("encode a request for the sandbox: %w", err)
+	}
+	return c.send(ctx, timeout, http.MethodPost, at, "", bytes.NewReader(body), func(answer io.Reader) error {
+		return decode(answer, limit, out)
+	})
+}
+
+// send makes one request and hands the body of a good answer to read.
+func (c *Client) send(ctx context.Context, timeout time.Duration, method, at, dir string, body io.Reader, read func(io.Reader) error) error {
+	outer := ctx
 	ctx, cancel := context.WithTimeout(ctx, timeout)
 	defer cancel()
-	answer, err := c.send(ctx, method, route, body)
+	target := "http://sandbox" + at
+	if dir != "" {
+		target += "?" + url.Values{dirParameter: {dir}}.Encode()
+	}
+	request, err := http.NewRequestWithContext(ctx, method, target, body)
 	if err != nil {
-		return err
+		return fmt.Errorf("request for the sandbox: %w", err)
 	}
-	defer answer.Body.Close()
-	if err := json.NewDecoder(io.LimitReader(answer.Body, maxResponseBytes)).Decode(response); err != nil {
-		return fmt.Errorf("%w: answer to %s: %w", ErrBoxLost, route, err)
+	response, err := c.http.Do(request)
+	if err != nil {
+		return lost(outer, err)
 	}
-	return nil
+	defer func() { _ = response.Body.Close() }()
+	if response.StatusCode != http.StatusOK {
+		return readFailure(outer, response.Body)
+	}
+	return lost(outer, read(response.Body))
 }
 
-// send sends a request and returns the answer of a success.
-func (c *Client) send(ctx context.Context, method, route string, body io.Reader) (*http.Response, error) {
-	request, err := http.NewRequestWithContext(ctx, method, "http://sandbox"+route, body)
-	if err != nil {
-		return nil, err
+// lost turns a failed exchange into ErrBoxLost; the caller's own end of patience
+// stays what it is, and so do errors that already say what they are.
+func lost(outer context.Context, err error) error {
+	var refused *RequestError
+	var local *localError
+	switch {
+	case err == nil:
+		return nil
+	case outer.Err() != nil:
+		return fmt.Errorf("request for the sandbox: %w", outer.Err())
+	case errors.As(err, &local):
+		return local.cause
+	case errors.As(err, &refused), errors.Is(err, ErrTooLarge), errors.Is(err, ErrBoxLost):
+		return err
+	default:
+		return fmt.Errorf("%w: %w", ErrBoxLost, err)
 	}
-	answer, err := c.http.Do(request)
-	if err != nil {
-		return nil, fmt.Errorf("%w: %w", ErrBoxLost, err)
+}
+
+// localError marks an error of the caller's own reader or writer.
+type localError struct{ cause error }
+
+func (e *localError) Error() string { return e.cause.Error() }
+func (e *localError) Unwrap() error { return e.cause }
+
+func readFailure(outer context.Context, body io.Reader) error {
+	var f failure
+	if err := decode(body, maxErrorBytes, &f); err != nil {
+		return lost(outer, err)
 	}
-	if answer.StatusCode == http.StatusOK {
-		return answer, nil
+	message := printable(f.Message)
+	switch f.Code {
+	case codeRefused:
+		return &RequestError{Message: message}
+	case codeTooLarge:
+		return fmt.Errorf("%w: %s", ErrTooLarge, message)
+	case codeNotIsolated:
+		return fmt.Errorf("%w: %s", ErrNotIsolated, message)
+	default:
+		return fmt.Errorf("%w: %s", ErrBoxLost, message)
 	}
-	message, err := io.ReadAll(io.LimitReader(answer.Body, 2048))
-	err = errors.Join(err, answer.Body.Close())
-	if answer.StatusCode == statusNotIsolated {
-		return nil, fmt.Errorf("%w: %s", ErrNotIsolated, bytes.TrimSpace(message))
+}
+
+// decode reads one bounded JSON value; nil accepts any.
+func decode(from io.Reader, limit int64, into any) error {
+	raw, err := io.ReadAll(io.LimitReader(from, limit+1))
+	switch {
+	case err != nil:
+		return err
+	case int64(len(raw)) > limit:
+		return fmt.Errorf("%w: its answer is above %d bytes", ErrBoxLost, limit)
+	case into == nil:
+		return nil
 	}
-	return nil, errors.Join(fmt.Errorf("sandbox: %s", strings.ToValidUTF8(string(bytes.TrimSpace(message)), "\uFFFD")), err)
+	if err := json.Unmarshal(raw, into); err != nil {
+		return fmt.Errorf("%w: its answer cannot be read: %w", ErrBoxLost, err)
+	}
+	return nil
 }

@@ -2,49 +2,125 @@ package sandbox
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net"
 	"os"
 	"time"
+
+	"golang.org/x/sync/errgroup"
 )
 
-// Probe looks for a network that repository code must not have.
-type Probe struct {
-	// Addresses are tried by TCP.
-	Addresses []string
-	// Names are looked up.
-	Names []string
-	// Timeout of each try.
-	Timeout time.Duration
+const (
+	// probeTimeout is how long an address may take to answer.
+	probeTimeout = 2 * time.Second
+	// A network policy may take effect after the pod has started.
+	isolationPatience = 15 * time.Second
+	isolationPause    = time.Second
+
+	metadataAddress = "169.254.169.254:80"
+	clusterName     = "kubernetes.default.svc.cluster.local."
+)
+
+// DefaultProbes are addresses that must not answer from a sandbox: the cloud's
+// metadata service and the API server, which the kubelet names in every
+// container's environment.
+func DefaultProbes() []string {
+	probes := []string{metadataAddress}
+	if host := os.Getenv("KUBERNETES_SERVICE_HOST"); host != "" {
+		port := os.Getenv("KUBERNETES_SERVICE_PORT")
+		if port == "" {
+			port = "443"
+		}
+		probes = append(probes, net.JoinHostPort(host, port))
+	}
+	return probes
 }
 
-// ClusterProbe tries what a pod would reach in a cluster that does not enforce
-// NetworkPolicy: the API server, the cloud's metadata address and the cluster's
-// names. The kubelet tells every container the API server's address.
-func ClusterProbe() Probe {
-	p := Probe{Addresses: []string{"169.254.169.254:80"}, Names: []string{"kubernetes.default.svc"}, Timeout: 2 * time.Second}
-	if host, port := os.Getenv("KUBERNETES_SERVICE_HOST"), os.Getenv("KUBERNETES_SERVICE_PORT"); host != "" && port != "" {
-		p.Addresses = append(p.Addresses, net.JoinHostPort(host, port))
+// isolated checks the network once, before the first request is served. A
+// request that ends before the check does leaves it to the next.
+func (s *Server) isolated(ctx context.Context) error {
+	if !s.options.Isolated {
+		return nil
 	}
-	return p
+	s.isolation.Lock()
+	defer s.isolation.Unlock()
+	if s.isolationDone {
+		return s.isolationErr
+	}
+	err := awaitIsolation(ctx, s.options.Probes)
+	if ctx.Err() != nil {
+		return ctx.Err()
+	}
+	s.isolationDone, s.isolationErr = true, err
+	return err
 }
 
-// Check returns an error that names the first thing that answered.
-func (p Probe) Check(ctx context.Context) error {
-	for _, address := range p.Addresses {
-		dialer := net.Dialer{Timeout: p.Timeout}
-		if conn, err := dialer.DialContext(ctx, "tcp", address); err == nil {
-			_ = conn.Close() // the answer is what counts
-			return fmt.Errorf("%w: %s answers", ErrNotIsolated, address)
+func awaitIsolation(ctx context.Context, probes []string) error {
+	deadline := time.NewTimer(isolationPatience)
+	defer deadline.Stop()
+	pause := time.NewTicker(isolationPause)
+	defer pause.Stop()
+	for {
+		answering := probe(ctx, probes)
+		if answering == "" {
+			return nil
+		}
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-deadline.C:
+			return fmt.Errorf("%w: %s answers", ErrNotIsolated, answering)
+		case <-pause.C:
 		}
 	}
-	for _, name := range p.Names {
-		ctx, cancel := context.WithTimeout(ctx, p.Timeout)
-		_, err := net.DefaultResolver.LookupHost(ctx, name)
-		cancel()
-		if err == nil {
-			return fmt.Errorf("%w: the name %s resolves", ErrNotIsolated, name)
+}
+
+// probe returns the first of the addresses, in their order, that answers. DNS is
+// the last.
+func probe(ctx context.Context, probes []string) string {
+	ctx, cancel := context.WithTimeout(ctx, probeTimeout)
+	defer cancel()
+	answered := make([]bool, len(probes)+1)
+	var group errgroup.Group
+	for i, address := range probes {
+		group.Go(func() error {
+			answered[i] = connects(ctx, address)
+			return nil
+		})
+	}
+	group.Go(func() error {
+		answered[len(probes)] = resolves(ctx)
+		return nil
+	})
+	// No probe returns an error.
+	_ = group.Wait()
+	for i, did := range answered {
+		switch {
+		case did && i < len(probes):
+			return probes[i]
+		case did:
+			return "DNS"
 		}
 	}
-	return nil
+	return ""
+}
+
+func connects(ctx context.Context, address string) bool {
+	var dialer net.Dialer
+	conn, err := dialer.DialContext(ctx, "tcp", address)
+	if err != nil {
+		return false
+	}
+	// It was made: what closing says changes nothing.
+	_ = conn.Close()
+	return true
+}
+
+// resolves says whether a name server answers, be it that there is no such name.
+func resolves(ctx context.Context) bool {
+	resolver := net.Resolver{PreferGo: true}
+	_, err := resolver.LookupHost(ctx, clusterName)
+	var dns *net.DNSError
+	return err == nil || errors.As(err, &dns) && dns.IsNotFound
 }

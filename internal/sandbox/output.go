@@ -1,50 +1,55 @@
 package sandbox
 
-import "fmt"
+import (
+	"strings"
+	"sync"
+)
 
-// output keeps the first and the last half of what a command prints, so that
-// endless output costs no memory.
+// output keeps the first and the last half of what is written to it.
 type output struct {
-	limit int
+	mu    sync.Mutex
+	half  int
 	head  []byte
-	tail  []byte
+	tail  []byte // ring once it is full
+	next  int
 	total int64
 }
 
-func newOutput(limit int) *output {
-	if limit <= 0 {
-		limit = defaultOutput
-	}
-	return &output{limit: min(limit, maxOutputLimit)}
-}
+func newOutput(limit int) *output { return &output{half: max(1, limit/2)} }
 
-// Write implements io.Writer; it never fails.
+// Write implements io.Writer.
 func (o *output) Write(p []byte) (int, error) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
 	n := len(p)
 	o.total += int64(n)
-	if room := o.limit/2 - len(o.head); room > 0 {
-		take := min(room, len(p))
+	if free := o.half - len(o.head); free > 0 {
+		take := min(free, len(p))
 		o.head = append(o.head, p[:take]...)
 		p = p[take:]
 	}
-	o.tail = append(o.tail, p...)
-	// Cut only now and then: moving the tail for every write would be quadratic.
-	if keep := o.limit - o.limit/2; len(o.tail) > 2*keep {
-		o.tail = append(o.tail[:0], o.tail[len(o.tail)-keep:]...)
+	p = p[max(0, len(p)-o.half):]
+	if free := o.half - len(o.tail); free > 0 {
+		take := min(free, len(p))
+		o.tail = append(o.tail, p[:take]...)
+		p = p[take:]
+	}
+	for len(p) > 0 {
+		copied := copy(o.tail[o.next:], p)
+		o.next = (o.next + copied) % o.half
+		p = p[copied:]
 	}
 	return n, nil
 }
 
-// text returns what was kept, with a note where the middle is missing.
-func (o *output) text() (text string, truncated bool) {
-	keep := o.limit - o.limit/2
-	tail := o.tail
-	if len(tail) > keep {
-		tail = tail[len(tail)-keep:]
-	}
-	dropped := o.total - int64(len(o.head)) - int64(len(tail))
-	if dropped == 0 {
-		return string(o.head) + string(tail), false
-	}
-	return fmt.Sprintf("%s\n[%d bytes left out]\n%s", o.head, dropped, tail), true
+// bounded returns what is kept, as valid UTF-8, the size of all, and whether
+// something is missing between the halves.
+func (o *output) bounded() (text string, total int64, truncated bool) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	kept := make([]byte, 0, len(o.head)+len(o.tail))
+	kept = append(kept, o.head...)
+	kept = append(kept, o.tail[o.next:]...)
+	kept = append(kept, o.tail[:o.next]...)
+	return strings.ToValidUTF8(string(kept), "\uFFFD"), o.total, o.total > int64(len(kept))
 }

@@ -2,106 +2,110 @@ package sandbox
 
 import (
 	"bytes"
-	"errors"
-	"fmt"
 	"os"
-	"path/filepath"
 	"strconv"
-
-	"golang.org/x/sys/unix"
+	"syscall"
 )
 
-// adoptOrphans makes this process the parent of descendants whose own parent
-// ended, so that a daemon of the repository cannot hide from killDescendants.
-func adoptOrphans() error {
-	if err := unix.Prctl(unix.PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0); err != nil {
-		return fmt.Errorf("become the parent of orphans: %w", err)
-	}
-	return nil
+// killRounds bounds the hunt for processes that fork while they are hunted.
+const killRounds = 50
+
+// process is one line of /proc.
+type process struct {
+	pid, parent, session int
 }
 
-// killDescendants kills every process below this one and reaps those that it
-// adopted. It looks again until none is left, because a fork can win the race
-// against one look; after the given number of looks it reports an error.
-func killDescendants(looks int) error {
-	for range looks {
-		parents, err := parentsOfAll()
-		if err != nil {
-			return err
-		}
-		below := descendants(os.Getpid(), parents)
-		if len(below) == 0 {
-			return nil
-		}
-		// Stopping all first keeps a fork bomb from outrunning the kills.
-		for _, signal := range []unix.Signal{unix.SIGSTOP, unix.SIGKILL} {
-			for _, pid := range below {
-				if err := unix.Kill(pid, signal); err != nil && !errors.Is(err, unix.ESRCH) {
-					return fmt.Errorf("kill process %d: %w", pid, err)
-				}
-			}
-		}
-		for _, pid := range below {
-			if _, err := unix.Wait4(pid, nil, 0, nil); err != nil && !errors.Is(err, unix.ECHILD) && !errors.Is(err, unix.EINTR) {
-				return fmt.Errorf("reap process %d: %w", pid, err)
-			}
-		}
-	}
-	return fmt.Errorf("processes are left after %d looks", looks)
-}
-
-// parentsOfAll maps every process to its parent.
-func parentsOfAll() (map[int]int, error) {
-	stats, err := filepath.Glob("/proc/[0-9]*/stat")
+// listProcesses reads all processes that this one can see.
+func listProcesses() []process {
+	entries, err := os.ReadDir("/proc")
 	if err != nil {
-		return nil, err
+		return nil
 	}
-	parents := make(map[int]int, len(stats))
-	for _, name := range stats {
-		raw, err := os.ReadFile(name)
+	var all []process
+	for _, entry := range entries {
+		pid, err := strconv.Atoi(entry.Name())
 		if err != nil {
-			continue // it ended meanwhile
+			continue
 		}
-		pid, parent, ok := parseStat(raw)
-		if ok {
-			parents[pid] = parent
+		if p, ok := readProcess(pid); ok {
+			all = append(all, p)
 		}
 	}
-	return parents, nil
+	return all
 }
 
-// parseStat reads process and parent id from /proc/<pid>/stat (proc(5)). The
-// command's name is in parentheses and may hold anything, so the fields are
-// counted from the last parenthesis.
-func parseStat(raw []byte) (pid, parent int, ok bool) {
-	open, closing := bytes.IndexByte(raw, '('), bytes.LastIndexByte(raw, ')')
-	if open < 1 || closing < open {
-		return 0, 0, false
-	}
-	pid, err := strconv.Atoi(string(bytes.TrimSpace(raw[:open])))
+// readProcess parses /proc/<pid>/stat; a command's name, in parentheses, may
+// hold anything, so fields count from the last one.
+func readProcess(pid int) (process, bool) {
+	raw, err := os.ReadFile("/proc/" + strconv.Itoa(pid) + "/stat")
 	if err != nil {
-		return 0, 0, false
+		return process{}, false
 	}
-	fields := bytes.Fields(raw[closing+1:])
-	if len(fields) < 2 {
-		return 0, 0, false
-	}
-	parent, err = strconv.Atoi(string(fields[1]))
-	return pid, parent, err == nil
+	return parseStat(pid, raw)
 }
 
-// descendants lists all processes below one, parents before children.
-func descendants(of int, parents map[int]int) []int {
+func parseStat(pid int, raw []byte) (process, bool) {
+	_, after, found := cutLast(raw, ')')
+	// state, parent, process group, session
+	fields := bytes.Fields(after)
+	if !found || len(fields) < 4 {
+		return process{}, false
+	}
+	parent, err := strconv.Atoi(string(fields[1]))
+	session, err2 := strconv.Atoi(string(fields[3]))
+	return process{pid: pid, parent: parent, session: session}, err == nil && err2 == nil
+}
+
+func cutLast(raw []byte, sep byte) (before, after []byte, found bool) {
+	i := bytes.LastIndexByte(raw, sep)
+	if i < 0 {
+		return raw, nil, false
+	}
+	return raw[:i], raw[i+1:], true
+}
+
+// descendants returns the processes below some, without these.
+func descendants(all []process, of ...int) []int {
 	children := map[int][]int{}
-	for pid, parent := range parents {
-		children[parent] = append(children[parent], pid)
+	for _, p := range all {
+		children[p.parent] = append(children[p.parent], p.pid)
 	}
-	var below []int
-	queue := []int{of}
+	var found []int
+	queue := append([]int(nil), of...)
+	seen := map[int]bool{}
 	for len(queue) > 0 {
 		next := children[queue[0]]
-		queue = append(queue[1:], next...)
-		below = append(below, next...)
+		queue = queue[1:]
+		for _, pid := range next {
+			if !seen[pid] {
+				seen[pid] = true
+				found = append(found, pid)
+				queue = append(queue, pid)
+			}
+		}
 	}
-	return below
+	return found
+}
+
+// killAll kills the processes that find returns. They are stopped first, round
+// by round: a stopped process does not fork and still takes a place under the
+// limit of processes, so a fork bomb runs out of them.
+func killAll(find func() []int) {
+	stopped := map[int]bool{}
+	for range killRounds {
+		fresh := false
+		for _, pid := range find() {
+			if !stopped[pid] {
+				fresh, stopped[pid] = true, true
+				// A process that is gone is what we want.
+				_ = syscall.Kill(pid, syscall.SIGSTOP)
+			}
+		}
+		if !fresh {
+			break
+		}
+	}
+	for _, pid := range find() {
+		_ = syscall.Kill(pid, syscall.SIGKILL)
+	}
 }

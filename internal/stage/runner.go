@@ -207,9 +207,13 @@ func shardIndex() (int32, error) {
 
 func (r *Runner) connect(ctx context.Context, env *Env) error {
 	for _, name := range sidecars[env.Spec.Stage] {
-		dialContext, cancel := context.WithTimeout(ctx, dialTimeout)
-		client, err := sandbox.Dial(dialContext, path.Join(r.Sockets, name, contract.SocketName))
+		client := sandbox.Dial(path.Join(r.Sockets, name, contract.SocketName))
+		readyContext, cancel := context.WithTimeout(ctx, dialTimeout)
+		err := client.Ready(readyContext)
 		cancel()
+		if errors.Is(err, sandbox.ErrNotIsolated) {
+			return err
+		}
 		if err != nil {
 			return Fail(v1alpha1.FailureInfrastructure, err, "the sidecar %s does not answer", name)
 		}

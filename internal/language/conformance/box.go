@@ -7,36 +7,32 @@ import (
 	"io/fs"
 	"path/filepath"
 	"testing"
-	"time"
 
 	"github.com/repoexpert/operator/internal/sandbox"
 )
 
-// StartBox serves a sandbox from this process and connects to it. A sandbox
-// kills what a command leaves behind below its own process: one at a time, and
-// no parallel tests beside it.
+// StartBox serves a sandbox from this process and connects to it.
 func StartBox(t testing.TB) sandbox.Box {
 	t.Helper()
-	server, err := sandbox.NewServer(t.TempDir(), t.TempDir(), nil)
+	server, err := sandbox.NewServer(sandbox.Options{Root: t.TempDir(), EnvironmentDir: t.TempDir()})
 	if err != nil {
 		t.Fatal(err)
 	}
 	socket := filepath.Join(t.TempDir(), "exec.sock")
 	ctx, stop := context.WithCancel(context.Background())
 	ended := make(chan error, 1)
-	go func() { ended <- server.Serve(ctx, socket) }()
-	dialling, cancel := context.WithTimeout(t.Context(), time.Minute)
-	defer cancel()
-	box, err := sandbox.Dial(dialling, socket)
-	if err != nil {
-		stop()
-		t.Fatalf("dialling the sandbox: %v (server: %v)", err, <-ended)
-	}
+	go func() { ended <- server.Listen(ctx, socket) }()
+	box := sandbox.Dial(socket)
 	t.Cleanup(func() {
 		box.Close()
 		stop()
-		<-ended
+		if err := <-ended; err != nil {
+			t.Errorf("sandbox: %v", err)
+		}
 	})
+	if err := box.Ready(t.Context()); err != nil {
+		t.Fatalf("connect to the sandbox: %v", err)
+	}
 	return box
 }
 

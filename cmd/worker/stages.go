@@ -1,0 +1,24 @@
+package main
+
+import (
+	"github.com/spf13/cobra"
+
+	"github.com/repoexpert/operator/api/v1alpha1"
+	"github.com/repoexpert/operator/internal/engine"
+	"github.com/repoexpert/operator/internal/stage"
+	"github.com/repoexpert/operator/internal/stage/fetch"
+	"github.com/repoexpert/operator/internal/stage/plan"
+	"github.com/repoexpert/operator/internal/stage/setup"
+)
+
+// stages are all stages of a run.
+var stages = map[v1alpha1.StageName]stage.Func{
+	v1alpha1.StageFetch: fetch.Run,
+	v1alpha1.StageSetup: setup.Run,
+	v1alpha1.StagePlan:  plan.Run,
+}
+
+// extraCommands are the sidecars that have a package of their own.
+func extraCommands() []*cobra.Command {
+	return []*cobra.Command{engine.Command()}
+}

@@ -1,0 +1,236 @@
+package sandbox
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
+	"syscall"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// fixedEnvironment is what every command gets: no pager, prompt, progress bar or
+// colour, which would only fill observations; an identity for git, so that a
+// commit works.
+var fixedEnvironment = []string{
+	"LANG=C.UTF-8", "TERM=dumb", "NO_COLOR=1", "PAGER=cat", "MANPAGER=cat", "LESS=-R",
+	"GIT_PAGER=cat", "GIT_TERMINAL_PROMPT=0", "GIT_CONFIG_NOSYSTEM=1", "GIT_EDITOR=true",
+	"GIT_AUTHOR_NAME=sandbox", "GIT_AUTHOR_EMAIL=sandbox@localhost",
+	"GIT_COMMITTER_NAME=sandbox", "GIT_COMMITTER_EMAIL=sandbox@localhost",
+	"PIP_PROGRESS_BAR=off", "PIP_DISABLE_PIP_VERSION_CHECK=1", "TQDM_DISABLE=1",
+	"PYTHONDONTWRITEBYTECODE=1",
+}
+
+// defaultPath is what a shell searches in an image that sets no PATH.
+const defaultPath = "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+
+// environ is the image's and the class's environment without what Kubernetes
+// and we put there, then the fixed one, then the command's own; the last wins.
+func environ(own []string, command []string) []string {
+	env := []string{defaultPath}
+	for _, v := range own {
+		name, _, _ := strings.Cut(v, "=")
+		if !strings.HasPrefix(name, "KUBERNETES_") && !strings.HasPrefix(name, "REPOEXPERT_") {
+			env = append(env, v)
+		}
+	}
+	return slices.Concat(env, fixedEnvironment, command)
+}
+
+func (s *Server) serveRun(r *http.Request) (any, error) {
+	command, err := request[Command](r)
+	if err != nil {
+		return nil, err
+	}
+	dir, err := checkDir(command.Dir, true)
+	switch {
+	case err != nil:
+		return nil, err
+	case len(command.Args) == 0 || command.Args[0] == "":
+		return nil, refuse("a command needs a program")
+	case command.Timeout <= 0 || command.Timeout > MaxTimeout:
+		return nil, refuse("a command's time-out must be above 0 and at most %s", MaxTimeout)
+	}
+	if command.OutputLimit <= 0 {
+		command.OutputLimit = defaultOutputLimit
+	}
+	command.OutputLimit = min(command.OutputLimit, maxOutputLimit)
+	if at, err := s.root.Stat(dir); err != nil || !at.IsDir() {
+		return nil, refuse("the working directory %s is not there", dir)
+	}
+	command.Dir = filepath.Join(s.options.Root, filepath.FromSlash(dir))
+	return s.run(r.Context(), command)
+}
+
+// run starts a keeper, reads the command's output and waits for the outcome.
+func (s *Server) run(ctx context.Context, command Command) (Result, error) {
+	begin := time.Now()
+	ours, theirs, err := socketPair()
+	if err != nil {
+		return Result{}, fmt.Errorf("socket pair: %w", err)
+	}
+	defer ours.Close()
+	kept := newOutput(command.OutputLimit)
+	keeper, drained, err := s.startKeeper(command, theirs, kept)
+	// The keeper has its own copy: ours would keep the connection open.
+	if err := errors.Join(err, theirs.Close()); err != nil {
+		return Result{}, fmt.Errorf("start a keeper: %w", err)
+	}
+	stop := context.AfterFunc(ctx, func() { _ = ours.Close() })
+	defer stop()
+	ended, err := converse(ours, command)
+	s.endKeeper(keeper, ours, err != nil)
+	<-drained
+	if ctx.Err() != nil {
+		return Result{}, ctx.Err()
+	}
+	if err != nil {
+		// Something in the box killed the keeper: to the caller that is a command
+		// that was killed.
+		ended = outcome{ExitCode: exitSignal + int(syscall.SIGKILL), TimedOut: time.Since(begin) >= command.Timeout}
+	}
+	if ended.Failed != "" {
+		return Result{}, errors.New(ended.Failed)
+	}
+	text, total, truncated := kept.bounded()
+	return Result{
+		ExitCode: ended.ExitCode, TimedOut: ended.TimedOut, CPU: ended.CPU,
+		Output: text, OutputBytes: total, Truncated: truncated, Elapsed: time.Since(begin),
+	}, nil
+}
+
+// converse orders a command and reads its outcome. A keeper that does not
+// answer in time hangs in a process that cannot be killed.
+func converse(control *os.File, command Command) (outcome, error) {
+	var ended outcome
+	if err := control.SetDeadline(time.Now().Add(command.Timeout + killGrace)); err != nil {
+		return ended, err
+	}
+	err := json.NewEncoder(control).Encode(order{Args: command.Args, Stdin: command.Stdin, Timeout: command.Timeout})
+	if err != nil {
+		return ended, err
+	}
+	return ended, json.NewDecoder(io.LimitReader(control, maxErrorBytes)).Decode(&ended)
+}
+
+// startKeeper returns the process and a channel that closes when its output is
+// read to the end.
+func (s *Server) startKeeper(command Command, control *os.File, kept io.Writer) (*exec.Cmd, <-chan struct{}, error) {
+	r, w, err := os.Pipe()
+	if err != nil {
+		return nil, nil, err
+	}
+	cmd := &exec.Cmd{
+		Path: s.executable, Args: []string{keeperName}, Dir: command.Dir,
+		Env: environ(os.Environ(), command.Env), Stdout: w, Stderr: w, ExtraFiles: []*os.File{control},
+	}
+	err = s.children.start(cmd)
+	if err := errors.Join(err, w.Close()); err != nil {
+		return nil, nil, errors.Join(err, r.Close())
+	}
+	drained := make(chan struct{})
+	go func() {
+		defer close(drained)
+		// The pipe ends with the last process that holds it.
+		_, _ = io.Copy(kept, r)
+		_ = r.Close()
+	}()
+	return cmd, drained, nil
+}
+
+// endKeeper waits for a keeper. One that was killed, or hangs, left its
+// descendants to the server.
+func (s *Server) endKeeper(keeper *exec.Cmd, control *os.File, broken bool) {
+	if broken {
+		// Closing lets a keeper that still lives kill its descendants; killing it
+		// hands them over.
+		_ = control.Close()
+		_ = keeper.Process.Kill()
+	}
+	// The outcome said all that counts.
+	_ = keeper.Wait()
+	s.children.end(keeper.Process.Pid)
+	if broken {
+		s.children.sweep()
+	}
+}
+
+func socketPair() (ours, theirs *os.File, err error) {
+	fds, err := unix.Socketpair(unix.AF_UNIX, unix.SOCK_STREAM|unix.SOCK_CLOEXEC|unix.SOCK_NONBLOCK, 0)
+	if err != nil {
+		return nil, nil, err
+	}
+	return os.NewFile(uintptr(fds[0]), "control"), os.NewFile(uintptr(fds[1]), "control"), nil
+}
+
+// children knows the keepers, so that every other child in another session is
+// an orphan of a command whose keeper was killed.
+type children struct {
+	mu      sync.Mutex
+	keepers map[int]bool
+}
+
+func (c *children) start(cmd *exec.Cmd) error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if err := cmd.Start(); err != nil {
+		return err
+	}
+	if c.keepers == nil {
+		c.keepers = map[int]bool{}
+	}
+	c.keepers[cmd.Process.Pid] = true
+	return nil
+}
+
+func (c *children) end(pid int) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	delete(c.keepers, pid)
+}
+
+// sweep kills orphans until none is left, and reaps them.
+func (c *children) sweep() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for range killRounds {
+		orphans := c.orphans(listProcesses())
+		if len(orphans) == 0 {
+			return
+		}
+		killAll(func() []int {
+			all := listProcesses()
+			found := c.orphans(all)
+			return append(found, descendants(all, found...)...)
+		})
+		for _, pid := range orphans {
+			// It was killed: the wait is short.
+			_, _ = syscall.Wait4(pid, nil, 0, nil)
+		}
+	}
+}
+
+func (c *children) orphans(all []process) []int {
+	self := os.Getpid()
+	session, err := unix.Getsid(0)
+	if err != nil {
+		return nil
+	}
+	var found []int
+	for _, p := range all {
+		if p.parent == self && p.session != session && !c.keepers[p.pid] {
+			found = append(found, p.pid)
+		}
+	}
+	return found
+}

@@ -1,0 +1,240 @@
+package sandbox
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"runtime/debug"
+	"strings"
+	"sync/atomic"
+	"syscall"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// keeperName is the name under which the binary starts itself as a keeper.
+const keeperName = "repoexpert-keeper"
+
+// keeperControl is the keeper's end of the connection to the server.
+const keeperControl = 3
+
+// Limits of what a command may use; the container's own limits come first.
+const (
+	maxFileSize  = 8 << 30
+	maxProcesses = 8192
+)
+
+// Exit codes of a shell, for a program that cannot be started.
+const (
+	exitNotFound      = 127
+	exitNotExecutable = 126
+	exitSignal        = 128
+)
+
+// order is what a keeper is told, outcome what it answers.
+type order struct {
+	Args    []string      `json:"args"`
+	Stdin   string        `json:"stdin"`
+	Timeout time.Duration `json:"timeout"`
+}
+
+type outcome struct {
+	ExitCode int           `json:"exitCode"`
+	TimedOut bool          `json:"timedOut"`
+	CPU      time.Duration `json:"cpu"`
+	// Failed says why the keeper could not do its work.
+	Failed string `json:"failed,omitempty"`
+}
+
+// A keeper is a process between the server and one command. As a subreaper it
+// is the parent of all that outlives the command, however often that forked or
+// changed its session, so that commands side by side are told apart and none
+// leaves anything behind. The binary starts itself, and this runs before main:
+// no program that embeds a server, a test among them, can forget it.
+func init() {
+	if len(os.Args) == 1 && os.Args[0] == keeperName {
+		keep()
+		os.Exit(0)
+	}
+}
+
+func keep() {
+	debug.SetGCPercent(-1)
+	syscall.CloseOnExec(keeperControl)
+	control := os.NewFile(keeperControl, "control")
+	result, err := keepCommand(control)
+	if err != nil {
+		result.Failed = err.Error()
+	}
+	// A server that is gone needs no answer.
+	_ = json.NewEncoder(control).Encode(result)
+}
+
+func keepCommand(control *os.File) (outcome, error) {
+	decoder := json.NewDecoder(control)
+	var o order
+	if err := decoder.Decode(&o); err != nil {
+		return outcome{}, fmt.Errorf("read the order: %w", err)
+	}
+	if err := confine(); err != nil {
+		return outcome{}, err
+	}
+	leader, code, err := startLeader(o)
+	if err != nil {
+		return outcome{}, err
+	}
+	if leader == 0 {
+		return outcome{ExitCode: code}, nil
+	}
+	k := keeper{}
+	timer := time.AfterFunc(o.Timeout, func() {
+		k.timedOut.Store(true)
+		k.kill()
+	})
+	defer timer.Stop()
+	go func() {
+		// The server says nothing more: whatever comes is its end.
+		_, _ = io.Copy(io.Discard, io.MultiReader(decoder.Buffered(), control))
+		k.kill()
+	}()
+	return k.reap(leader)
+}
+
+// confine makes the keeper the reaper of its descendants, closed to ptrace, and
+// limits what they may use.
+func confine() error {
+	err := errors.Join(
+		unix.Prctl(unix.PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0),
+		unix.Prctl(unix.PR_SET_DUMPABLE, 0, 0, 0, 0),
+	)
+	if err != nil {
+		return fmt.Errorf("prctl: %w", err)
+	}
+	for resource, limit := range map[int]uint64{unix.RLIMIT_CORE: 0, unix.RLIMIT_FSIZE: maxFileSize, unix.RLIMIT_NPROC: maxProcesses} {
+		var now unix.Rlimit
+		if err := unix.Getrlimit(resource, &now); err != nil {
+			return fmt.Errorf("getrlimit: %w", err)
+		}
+		now.Max = min(now.Max, limit)
+		now.Cur = min(now.Cur, now.Max)
+		if err := unix.Setrlimit(resource, &now); err != nil {
+			return fmt.Errorf("setrlimit: %w", err)
+		}
+	}
+	return nil
+}
+
+// startLeader starts the command in a session of its own. Without a process it
+// returns the exit code that a shell would give.
+func startLeader(o order) (pid, code int, err error) {
+	program, err := exec.LookPath(o.Args[0])
+	switch {
+	case errors.Is(err, exec.ErrDot):
+		// The working directory is not searched; a path with a slash is not either.
+		return 0, cannotStart(o.Args[0], exitNotFound), nil
+	case errors.Is(err, os.ErrPermission):
+		return 0, cannotStart(o.Args[0], exitNotExecutable), nil
+	case err != nil:
+		return 0, cannotStart(o.Args[0], exitNotFound), nil
+	}
+	stdin, err := stdinOf(o.Stdin)
+	if err != nil {
+		return 0, 0, err
+	}
+	defer stdin.Close()
+	pid, err = syscall.ForkExec(program, o.Args, &syscall.ProcAttr{
+		Env:   os.Environ(),
+		Files: []uintptr{stdin.Fd(), 1, 2},
+		Sys:   &syscall.SysProcAttr{Setsid: true},
+	})
+	if err != nil {
+		return 0, cannotStart(o.Args[0], exitNotExecutable), nil
+	}
+	return pid, 0, nil
+}
+
+// cannotStart tells as a shell does.
+func cannotStart(program string, code int) int {
+	why := "command not found"
+	if code == exitNotExecutable {
+		why = "cannot execute"
+	}
+	// Nobody reads it if this fails.
+	_, _ = fmt.Fprintf(os.Stderr, "%s: %s\n", strings.ToValidUTF8(program, "?"), why)
+	return code
+}
+
+// stdinOf returns a file to read from: a pipe that a goroutine fills.
+func stdinOf(text string) (*os.File, error) {
+	if text == "" {
+		return os.Open(os.DevNull)
+	}
+	r, w, err := os.Pipe()
+	if err != nil {
+		return nil, fmt.Errorf("pipe: %w", err)
+	}
+	go func() {
+		// A command may end without having read all.
+		_, _ = io.WriteString(w, text)
+		_ = w.Close()
+	}()
+	return r, nil
+}
+
+type keeper struct {
+	timedOut atomic.Bool
+}
+
+func (k *keeper) kill() {
+	self := os.Getpid()
+	killAll(func() []int { return descendants(listProcesses(), self) })
+}
+
+// reap waits for the leader, kills what outlived it, and returns when no
+// descendant is left.
+func (k *keeper) reap(leader int) (outcome, error) {
+	var result outcome
+	ended := false
+	for {
+		var status syscall.WaitStatus
+		var usage syscall.Rusage
+		flags := 0
+		if ended {
+			flags = syscall.WNOHANG
+		}
+		pid, err := syscall.Wait4(-1, &status, flags, &usage)
+		switch {
+		case errors.Is(err, syscall.EINTR):
+			continue
+		case errors.Is(err, syscall.ECHILD):
+			result.TimedOut = k.timedOut.Load()
+			return result, nil
+		case err != nil:
+			return result, fmt.Errorf("wait: %w", err)
+		case pid == 0:
+			k.kill()
+			if pid, err = syscall.Wait4(-1, &status, 0, &usage); err != nil {
+				continue
+			}
+		}
+		result.CPU += cpuOf(usage)
+		if pid == leader && (status.Exited() || status.Signaled()) {
+			ended, result.ExitCode = true, codeOf(status)
+		}
+	}
+}
+
+func cpuOf(usage syscall.Rusage) time.Duration {
+	return time.Duration(usage.Utime.Nano() + usage.Stime.Nano())
+}
+
+func codeOf(status syscall.WaitStatus) int {
+	if status.Signaled() {
+		return exitSignal + int(status.Signal())
+	}
+	return status.ExitStatus()
+}
