@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"maps"
 	"os"
 	"time"
 
@@ -27,8 +28,11 @@ import (
 	metricsserver "sigs.k8s.io/controller-runtime/pkg/metrics/server"
 
 	"github.com/repoexpert/operator/api/v1alpha1"
+	"github.com/repoexpert/operator/controllers/expertclass"
 	"github.com/repoexpert/operator/controllers/expertrun"
+	"github.com/repoexpert/operator/controllers/repoexpert"
 	"github.com/repoexpert/operator/internal/gate"
+	"github.com/repoexpert/operator/internal/source"
 )
 
 const (
@@ -100,7 +104,7 @@ func run(ctx context.Context, o options) error {
 	if err != nil {
 		return err
 	}
-	if err := wire(manager, o); err != nil {
+	if err := wire(ctx, manager, o); err != nil {
 		return err
 	}
 	return manager.Start(ctx)
@@ -117,7 +121,7 @@ func newManager(config *rest.Config, o options) (ctrl.Manager, error) {
 	}
 	manager, err := ctrl.NewManager(config, ctrl.Options{
 		Scheme: scheme,
-		Cache:  cache.Options{DefaultNamespaces: namespaces, ByObject: expertrun.CacheOptions()},
+		Cache:  cache.Options{DefaultNamespaces: namespaces, ByObject: cacheOptions()},
 		Client: client.Options{Cache: &client.CacheOptions{
 			// Secrets of others must not fill our memory, nor ours lie in it.
 			DisableFor: []client.Object{&corev1.Secret{}, &corev1.ConfigMap{}},
@@ -141,11 +145,23 @@ func newManager(config *rest.Config, o options) (ctrl.Manager, error) {
 		manager.AddReadyzCheck("ping", healthz.Ping))
 }
 
+// cacheOptions limits what is kept to objects of ours: foreign Jobs, pods and
+// Deployments must cost no memory.
+func cacheOptions() map[client.Object]cache.ByObject {
+	byObject := expertrun.CacheOptions()
+	maps.Copy(byObject, repoexpert.CacheOptions())
+	return byObject
+}
+
 // wire gives each controller what it works with.
-func wire(manager ctrl.Manager, o options) error {
+func wire(ctx context.Context, manager ctrl.Manager, o options) error {
 	clientset, err := kubernetes.NewForConfigAndClient(manager.GetConfig(), manager.GetHTTPClient())
 	if err != nil {
 		return fmt.Errorf("set up a client for logs: %w", err)
+	}
+	git, err := source.NewGit(os.TempDir())
+	if err != nil {
+		return err
 	}
 	runs := expertrun.New(expertrun.Options{
 		Client:      manager.GetClient(),
@@ -156,7 +172,18 @@ func wire(manager ctrl.Manager, o options) error {
 		Gate:        gate.Decide,
 		WorkerImage: o.workerImage,
 	})
+	experts := repoexpert.New(repoexpert.Options{
+		Client:      manager.GetClient(),
+		Live:        manager.GetAPIReader(),
+		Source:      source.NewPoller(git, source.NewSecrets(manager.GetAPIReader()), clock.RealClock{}, manager.GetLogger().WithName("source")),
+		Recorder:    manager.GetEventRecorder("repoexpert"),
+		Clock:       clock.RealClock{},
+		WorkerImage: o.workerImage,
+	})
+	classes := expertclass.New(manager.GetClient(), clock.RealClock{})
 	return errors.Join(
 		expertrun.RegisterMetrics(),
-		runs.SetupWithManager(manager))
+		runs.SetupWithManager(manager),
+		experts.SetupWithManager(ctx, manager),
+		classes.SetupWithManager(manager))
 }
