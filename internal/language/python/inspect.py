@@ -346,13 +346,15 @@ class Definition:
     def resolved(self, expressions_, resolver):
         """Resolved names of bases or decorators, in source order; a call stands for its function."""
         names = []
-        for expression in expressions_:
-            while isinstance(expression, (ast.Call, ast.Subscript)):
-                expression = expression.func if isinstance(expression, ast.Call) else expression.value
-            scope = self.parent or self
-            name = scope.dotted(expression)
-            names.append(resolver.resolve(name) if name else self.module.text(expression))
-        return [clean(name) for name in names[:MAX_LIST]]
+        for expression in expressions_[:MAX_LIST]:
+            name = self.outer_name(expression)
+            resolved = resolver.resolve(name) if name else None
+            names.append(clean(resolved or self.module.text(unwrapped(expression))))
+        return names
+
+    def outer_name(self, expression):
+        """The dotted name of a base or decorator: it is looked up outside of the definition."""
+        return (self.parent or self).dotted(unwrapped(expression))
 
     def mentions(self, resolver):
         raises, calls = set(), set()
@@ -457,13 +459,20 @@ class Resolver:
         if definition is None or definition.kind != "class":
             return None
         for base in definition.node.bases:
-            base_name = (definition.parent or definition).dotted(base)
+            base_name = definition.outer_name(base)
             if not base_name:
                 continue
             full = self.resolve(base_name, hops + 1)
             if full in self.known:
                 return self.resolve(full + "." + attribute, hops + 1)
         return None
+
+
+def unwrapped(expression):
+    """The `C` of `C[int]`, `C(1)` and the like."""
+    while isinstance(expression, (ast.Call, ast.Subscript)):
+        expression = expression.func if isinstance(expression, ast.Call) else expression.value
+    return expression
 
 
 def own_nodes(body):
