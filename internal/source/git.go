@@ -53,14 +53,15 @@ func (g *Git) Resolve(ctx context.Context, rawURL string, ref v1alpha1.GitRef, c
 	if commit := commitOf(out, full); commit != "" {
 		return commit, nil
 	}
-	// Only now is it worth asking whether there is anything at all.
+	// Only now is it worth asking whether there is anything at all. A web page
+	// without references looks the same to git.
 	all, err := g.list(ctx, rawURL, credential, "--heads", "")
 	if err != nil {
 		return "", err
 	}
 	if len(bytes.TrimSpace(all)) == 0 {
 		return "", &Error{Reason: v1alpha1.ReasonRepositoryEmpty, Message: fmt.Sprintf(
-			"repository.url %s: the repository has no branch with a commit: push one", rawURL)}
+			"repository.url %s: the repository is empty: push a commit, or check that this is the URL of a git repository", rawURL)}
 	}
 	return "", &Error{Reason: v1alpha1.ReasonRefNotFound, Message: fmt.Sprintf(
 		"repository.ref: %s does not exist in %s: push it, or name another one", full, rawURL)}
