@@ -3,6 +3,7 @@ package engine
 import (
 	"errors"
 	"os"
+	"path/filepath"
 
 	"github.com/spf13/cobra"
 
@@ -31,7 +32,8 @@ func Command() *cobra.Command {
 			case flags.serve == (flags.socket != ""):
 				return errors.New("give either --socket or --serve")
 			case flags.serve:
-				return Serve(command.Context(), supervisor, flags.model, flags.base, Settings{
+				model, base := below(flags.artifacts, flags.model), below(flags.artifacts, flags.base)
+				return Serve(command.Context(), supervisor, model, base, Settings{
 					Engine: v1alpha1.Engine(flags.engine), Device: v1alpha1.Device(flags.device),
 					ContextTokens: flags.contextTokens, Port: flags.port,
 				})
@@ -52,4 +54,13 @@ func Command() *cobra.Command {
 	set.StringVar(&flags.model, "model-folder", "", "with --serve: folder of the trained model below the artifact volume")
 	set.StringVar(&flags.base, "base-folder", "", "with --serve: folder of its base model below the artifact volume")
 	return command
+}
+
+// below makes an absolute folder one below the artifact volume. A folder outside
+// of it stays absolute and is refused later.
+func below(root, folder string) string {
+	if inside, err := filepath.Rel(root, folder); err == nil && filepath.IsAbs(folder) && filepath.IsLocal(inside) {
+		return filepath.ToSlash(inside)
+	}
+	return folder
 }

@@ -178,15 +178,12 @@ func (t *training) merge(ctx context.Context) error {
 // seal writes what goes with the weights and seals the output. What was measured
 // in time is in the result alone: a manifest holds none.
 func (t *training) seal(result recipe.Result) (contract.StageResult, error) {
-	facts, samples, err := t.writeLists()
+	seen, samples, err := t.describe(result)
 	if err != nil {
 		return contract.StageResult{}, err
 	}
-	if err := writeJSON(filepath.Join(t.draft.Path(), reportFile), report{Training: t.spec, Result: result}); err != nil {
-		return contract.StageResult{}, err
-	}
 	counts := map[string]int64{
-		"steps": result.Step, "samples": samples, "tokens": result.Tokens, "facts": facts,
+		"steps": result.Step, "samples": samples, "tokens": result.Tokens, "facts": int64(len(seen.Facts)),
 		"finalLossMilli": int64(math.Round(result.Loss * 1000)),
 	}
 	digest, err := t.draft.Seal(artifact.Manifest{
