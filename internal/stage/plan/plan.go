@@ -16,6 +16,7 @@ import (
 	"github.com/repoexpert/operator/internal/ledger"
 	"github.com/repoexpert/operator/internal/snapshot"
 	"github.com/repoexpert/operator/internal/stage"
+	"github.com/repoexpert/operator/internal/stage/setup"
 	"github.com/repoexpert/operator/internal/task"
 )
 
@@ -32,8 +33,7 @@ func Run(ctx context.Context, env stage.Env) (contract.StageResult, error) {
 			"environment.test.framework is %q, which has no adapter; use Pytest", env.Spec.Recipe.Environment.Test.Framework)
 	}
 	m := &mine{adapter: adapter, recipe: env.Spec.Recipe}
-	inputs, err := prepare(ctx, env, m)
-	if err != nil {
+	if err := prepare(ctx, env, m); err != nil {
 		return contract.StageResult{}, err
 	}
 	if err := measure(ctx, env, m); err != nil {
@@ -60,40 +60,29 @@ func Run(ctx context.Context, env stage.Env) (contract.StageResult, error) {
 	if err := checkEnough(m.recipe, chosen.figures()); err != nil {
 		return contract.StageResult{}, err
 	}
-	return seal(env, m, chosen, inputs)
+	return seal(env, m, chosen)
 }
 
 // prepare puts the tree, and what Setup installed, into the box.
-func prepare(ctx context.Context, env stage.Env, m *mine) (map[string]string, error) {
-	inputs := map[string]string{}
-	for _, name := range []v1alpha1.StageName{v1alpha1.StageFetch, v1alpha1.StageSetup} {
-		folder := env.Spec.Keys.Output(name)
-		if folder == "" {
-			continue
-		}
-		if _, err := env.Store.Verify(folder, env.Spec.Inputs[folder]); err != nil {
-			return nil, stage.Fail(v1alpha1.FailureIntegrity, err, "the output of stage %s is not what it was", name)
-		}
-		inputs[folder] = env.Spec.Inputs[folder]
-	}
+func prepare(ctx context.Context, env stage.Env, m *mine) error {
 	place, err := env.Store.Path(env.Spec.Keys.Output(v1alpha1.StageFetch))
 	if err != nil {
-		return nil, err
+		return err
 	}
 	tree, err := snapshot.Open(place)
 	if err != nil {
-		return nil, err
+		return err
 	}
 	m.source = tree.Read
 	content, err := tree.Tree(ctx)
 	if err != nil {
-		return nil, err
+		return err
 	}
 	defer func() { _ = content.Close() }() // read only, and the box may have closed it
 	if err := env.Agent.PutTree(ctx, treeDir, content); err != nil {
-		return nil, fmt.Errorf("putting the tree into the sandbox: %w", err)
+		return fmt.Errorf("putting the tree into the sandbox: %w", err)
 	}
-	return inputs, putEnvironment(ctx, env)
+	return putEnvironment(ctx, env)
 }
 
 func putEnvironment(ctx context.Context, env stage.Env) error {
@@ -105,7 +94,7 @@ func putEnvironment(ctx context.Context, env stage.Env) error {
 	if err != nil {
 		return err
 	}
-	content, err := os.Open(filepath.Join(place, environmentFile))
+	content, err := os.Open(filepath.Join(place, setup.EnvironmentFile))
 	if err != nil {
 		return err
 	}
@@ -115,9 +104,6 @@ func putEnvironment(ctx context.Context, env stage.Env) error {
 	}
 	return nil
 }
-
-// environmentFile is Setup's sealed result.
-const environmentFile = "environment.tar"
 
 // measure inspects the tree before any of its code runs, then runs its tests.
 func measure(ctx context.Context, env stage.Env, m *mine) error {
@@ -153,7 +139,7 @@ func measure(ctx context.Context, env stage.Env, m *mine) error {
 }
 
 // seal writes the plan's files and seals them.
-func seal(env stage.Env, m *mine, chosen candidates, inputs map[string]string) (contract.StageResult, error) {
+func seal(env stage.Env, m *mine, chosen candidates) (contract.StageResult, error) {
 	draft, err := env.Store.Begin(env.Spec.Keys.Output(v1alpha1.StagePlan))
 	if err != nil {
 		return contract.StageResult{}, err
@@ -171,7 +157,7 @@ func seal(env stage.Env, m *mine, chosen candidates, inputs map[string]string) (
 	}
 	counts := m.counts(chosen)
 	digest, err := draft.Seal(artifact.Manifest{
-		Stage: string(v1alpha1.StagePlan), Key: env.Spec.Keys.Plan, Inputs: inputs, Counts: counts,
+		Stage: string(v1alpha1.StagePlan), Key: env.Spec.Keys.Plan, Inputs: env.Spec.Inputs, Counts: counts,
 		Tools: map[string]string{m.inventory.Language: m.inventory.Runtime},
 	})
 	if err != nil {
