@@ -117,6 +117,12 @@ func (r Repository) Commit(t testing.TB, branch, message string) string {
 	return commit
 }
 
+// Head returns the commit of a branch.
+func (r Repository) Head(t testing.TB, branch string) string {
+	t.Helper()
+	return strings.TrimSpace(run(t, r.dir, "git", "rev-parse", "refs/heads/"+branch))
+}
+
 // Tag makes an annotated tag of a commit.
 func (r Repository) Tag(t testing.TB, name, commit string) {
 	t.Helper()
