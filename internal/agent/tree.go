@@ -45,7 +45,8 @@ printf '%s' "$PWD"
 for folder in "$1"/lib/python*/site-packages "$1"/site-packages "$1"; do
   case $folder in "$1") set -- "$1" "$1"/*.dist-info; [ -e "$2" ] || continue;; *) [ -d "$folder" ] || continue;; esac
   printf ':%s' "$folder"
-done`
+done
+[ -z "$PYTHONPATH" ] || printf ':%s' "$PYTHONPATH"`
 
 // PrepareTree unpacks a tar stream into dir, erases history and returns the tree.
 func PrepareTree(ctx context.Context, box sandbox.Box, dir string, tree io.Reader) (Tree, error) {
@@ -72,7 +73,7 @@ var historyEnv = []string{
 // leaving stale bytecode behind.
 func environment() []string {
 	return []string{
-		"PAGER=cat", "MANPAGER=cat", "GIT_PAGER=cat", "TERM=dumb", "NO_COLOR=1",
+		"PAGER=cat", "MANPAGER=cat", "GIT_PAGER=cat", "TERM=dumb", "NO_COLOR=1", "COLUMNS=60",
 		"PIP_PROGRESS_BAR=off", "TQDM_DISABLE=1", "PYTHONDONTWRITEBYTECODE=1",
 		"GIT_CONFIG_GLOBAL=/dev/null", "GIT_CONFIG_NOSYSTEM=1",
 	}

@@ -1,0 +1,292 @@
+package experience
+
+import (
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/repoexpert/operator/internal/agent"
+	"github.com/repoexpert/operator/internal/grading"
+)
+
+const (
+	// causalPercent of the foreign names of an edit must have been seen.
+	causalPercent = 90
+	// searches bounds the searches for names, namesPerSearch the names in one.
+	searches       = 4
+	namesPerSearch = 3
+	// viewed bounds the lines of one view.
+	viewed = 12
+	// delimiter ends the text of an edit in the shell.
+	delimiter = "EOF"
+	// everywhere searches all of the code.
+	everywhere = "--include='*.py' -r ."
+)
+
+// slip is a wrong first edit and the test that shows it.
+type slip struct {
+	mutant mutant
+	test   string
+}
+
+// command runs the shown test; empty without one.
+func (s *slip) command() string {
+	if s == nil {
+		return ""
+	}
+	return "python3 -m pytest -q -rN --tb=line " + s.test
+}
+
+// shownTest returns a failing test that a task can name on a command line,
+// without its parameters; empty when there is none.
+func shownTest(failing []string) string {
+	for _, id := range failing {
+		name, _, _ := strings.Cut(id, "[")
+		if quoted(name) == name {
+			return name
+		}
+	}
+	return ""
+}
+
+// bodyOf returns the lines that were masked. The code says why a script cannot
+// write them.
+func bodyOf(t grading.Task) (body []string, code string) {
+	source := string(t.Original)
+	lines := strings.Split(source, "\n")
+	first, last := t.Definition.BodyStartLine, t.Definition.BodyEndLine
+	if strings.Contains(source, "\r") || first < 1 || last >= len(lines) {
+		return nil, "body-line-ends"
+	}
+	body = lines[first-1 : last]
+	if strings.Contains(joined(body), "```") || slices.Contains(body, delimiter) {
+		return nil, "body-delimiter"
+	}
+	return body, ""
+}
+
+// implementer plans the turns that put a known body back.
+type implementer struct {
+	task  grading.Task
+	body  []string
+	wrong *slip
+	// start is the line of "def", gap that of the placeholder.
+	start int
+	gap   int
+	// rounds counts the searches for missing names.
+	rounds int
+}
+
+func (i *implementer) script(th *thoughts) *script {
+	i.gap = i.task.Definition.BodyStartLine
+	i.start = i.defLine()
+	steps := []step{i.look, i.read, i.uses}
+	for range searches - 1 {
+		steps = append(steps, i.missing)
+	}
+	steps = append(steps, i.causal)
+	if i.wrong == nil {
+		steps = append(steps, i.write(i.body), i.load, i.loaded)
+	} else {
+		steps = append(steps, i.write(i.slipped()), i.test("test"), i.repair, i.test("retest"))
+	}
+	return &script{steps: append(steps, i.submit), seen: map[string]bool{}, thoughts: th}
+}
+
+// defLine is the line with the function's name, after its decorators.
+func (i *implementer) defLine() int {
+	lines := strings.Split(string(i.task.Original), "\n")
+	for n := i.task.Definition.StartLine; n < i.gap; n++ {
+		if strings.Contains(lines[n-1], "def "+i.task.Definition.SimpleName()) {
+			return n
+		}
+	}
+	return i.task.Definition.StartLine
+}
+
+// look finds the function: at once with what follows where that is short, else
+// its line and that of the placeholder.
+func (i *implementer) look(s *script, _ result) turn {
+	name := i.task.Definition.SimpleName()
+	command := fmt.Sprintf("grep -n -e 'def %s' -e NotImplementedError %s", name, i.path())
+	if length := i.gap - i.start; length <= viewed && s.thoughts.pick("look", 2) == 0 {
+		command = fmt.Sprintf("grep -n -A%d 'def %s' %s", length, name, i.path())
+	}
+	return turn{thought: s.thoughts.say("look", i.slots()...), command: command}
+}
+
+// read views the header and the docstring if they were not shown yet.
+func (i *implementer) read(s *script, last result) turn {
+	shown := numbered(last.output)
+	if shown[i.start] == "" || shown[i.gap] == "" && i.gap-i.start <= viewed && !strings.Contains(last.output, "NotImplementedError") {
+		return s.fail("script-look", last.output)
+	}
+	if shown[i.start+1] != "" || i.gap-i.start <= 1 {
+		return turn{}
+	}
+	end := min(i.gap, i.start+viewed)
+	return turn{thought: s.thoughts.say("read", i.slots()...), command: fmt.Sprintf("sed -n '%d,%dp' %s", i.start, end, i.path())}
+}
+
+// uses searches for what the body depends on elsewhere in the repository.
+func (i *implementer) uses(s *script, _ result) turn {
+	var names []string
+	files := map[string]bool{}
+	for _, use := range i.task.Mask.Uses {
+		name := use.Name[strings.LastIndexByte(use.Name, '.')+1:]
+		if !s.seen[name] && !builtin[name] && len(names) < namesPerSearch {
+			names = append(names, name)
+			files[use.Path] = true
+		}
+	}
+	if len(names) == 0 {
+		return turn{}
+	}
+	where := everywhere
+	if len(files) == 1 && files[i.task.Mask.Path] {
+		where = i.path()
+	}
+	return i.search(s, "uses", names, where)
+}
+
+// missing searches for names that the body needs and that were not seen: in the
+// file first, then everywhere.
+func (i *implementer) missing(s *script, _ result) turn {
+	names := i.unseen(s)
+	if len(names) == 0 || i.rounds > 0 && i.share(s) >= causalPercent {
+		return turn{}
+	}
+	where := i.path()
+	if i.rounds > 0 {
+		where = everywhere
+	}
+	i.rounds++
+	return i.search(s, "more", names[:min(len(names), namesPerSearch)], where)
+}
+
+func (i *implementer) search(s *script, situation string, names []string, where string) turn {
+	pattern := strings.Join(names, "|")
+	// A first line of each file is enough for one name; more names need more lines.
+	command := fmt.Sprintf("grep -nwE '%s' %s | head -%d | cut -c-100", pattern, where, 2*len(names)+1)
+	return turn{thought: s.thoughts.say(situation, "{words}", strings.Join(names, ", ")), command: command}
+}
+
+// unseen lists the names of the body that were in no observation yet.
+func (i *implementer) unseen(s *script) []string {
+	return slices.DeleteFunc(foreign(joined(i.body)), func(name string) bool { return s.seen[name] })
+}
+
+// share is how many percent of the body's foreign names were seen.
+func (i *implementer) share(s *script) int {
+	all := len(foreign(joined(i.body)))
+	if all == 0 {
+		return 100
+	}
+	return 100 * (all - len(i.unseen(s))) / all
+}
+
+// causal ends the script when the edit would need knowledge that nothing showed.
+func (i *implementer) causal(s *script, _ result) turn {
+	if i.share(s) < causalPercent {
+		return s.fail("not-causal", strings.Join(i.unseen(s), " "))
+	}
+	return turn{}
+}
+
+func (i *implementer) slipped() []string {
+	body := slices.Clone(i.body)
+	body[i.wrong.mutant.line] = i.wrong.mutant.text
+	return body
+}
+
+// write replaces the placeholder.
+func (i *implementer) write(body []string) step {
+	return func(s *script, _ result) turn {
+		return turn{
+			thought: s.thoughts.say("write", append(i.slots(), "{line}", strconv.Itoa(i.gap))...),
+			command: edit(s.thoughts.pick("edit", len(edits)), i.path(), i.gap, body),
+			slip:    i.wrong != nil,
+		}
+	}
+}
+
+// load checks the edit where no test is shown.
+func (i *implementer) load(s *script, last result) turn {
+	if last.code != 0 {
+		return s.fail("script-edit", last.output)
+	}
+	command := fmt.Sprintf("python3 -c 'import %s'", i.task.Module)
+	if s.thoughts.pick("load", 2) == 0 {
+		command = "git diff --stat && " + command
+	}
+	return turn{thought: s.thoughts.say("import", i.slots()...), command: command}
+}
+
+func (i *implementer) loaded(s *script, last result) turn {
+	if last.code != 0 {
+		return s.fail("script-import", last.output)
+	}
+	return turn{}
+}
+
+// test runs the shown test after an edit.
+func (i *implementer) test(situation string) step {
+	return func(s *script, last result) turn {
+		if last.code != 0 {
+			return s.fail("script-edit", last.output)
+		}
+		return turn{thought: s.thoughts.say(situation), command: i.wrong.command()}
+	}
+}
+
+// repair corrects the one wrong line once the test failed.
+func (i *implementer) repair(s *script, last result) turn {
+	if last.code != 1 {
+		return s.fail("slip-survived", last.output)
+	}
+	line := i.gap + i.wrong.mutant.line
+	slots := append(i.slots(), "{line}", strconv.Itoa(line), "{error}", errorName(last.output))
+	return turn{
+		thought: s.thoughts.say("repair", slots...),
+		command: edit(0, i.path(), line, []string{i.body[i.wrong.mutant.line]}),
+	}
+}
+
+func (i *implementer) submit(s *script, last result) turn {
+	if last.code != 0 {
+		return s.fail("script-check", last.output)
+	}
+	return turn{thought: s.thoughts.say("submit"), command: agent.SubmitChange}
+}
+
+func (i *implementer) path() string { return quoted(i.task.Mask.Path) }
+
+// slots fill the wordings.
+func (i *implementer) slots() []string {
+	return []string{"{name}", "`" + i.task.Definition.SimpleName() + "`", "{path}", i.task.Mask.Path}
+}
+
+// errorName is the exception in a test's output.
+func errorName(output string) string {
+	for _, word := range strings.FieldsFunc(output, func(r rune) bool { return !wordRune(r) }) {
+		if strings.HasSuffix(word, "Error") || strings.HasSuffix(word, "Exception") {
+			return word
+		}
+	}
+	return "failure"
+}
+
+// edits are ways to replace one line of a file by a text.
+var edits = []string{
+	"sed -i -e '{line}r /dev/stdin' -e {line}d {path} <<'EOF'\n{text}\nEOF",
+	"{ head -n {before} {path}; cat; tail -n +{after} {path}; } > /tmp/new <<'EOF' && cp /tmp/new {path}\n{text}\nEOF",
+	"sed -i -e '{line}{r /dev/stdin' -e 'd}' {path} <<'EOF'\n{text}\nEOF",
+}
+
+func edit(way int, path string, line int, text []string) string {
+	return strings.NewReplacer(
+		"{line}", strconv.Itoa(line), "{before}", strconv.Itoa(line-1), "{after}", strconv.Itoa(line+1),
+		"{path}", path, "{text}", joined(text),
+	).Replace(edits[way])
+}

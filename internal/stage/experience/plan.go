@@ -1,0 +1,109 @@
+package experience
+
+import (
+	"encoding/json"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+
+	"github.com/repoexpert/operator/api/v1alpha1"
+	"github.com/repoexpert/operator/internal/language"
+	"github.com/repoexpert/operator/internal/recall"
+	"github.com/repoexpert/operator/internal/snapshot"
+	"github.com/repoexpert/operator/internal/stage"
+	"github.com/repoexpert/operator/internal/task"
+)
+
+// plan is one shard's part of a plan.
+type plan struct {
+	commit     string
+	snapshot   *snapshot.Snapshot
+	inventory  *language.Inventory
+	baseline   task.Baseline
+	masks      []task.Mask
+	components []task.Component
+	facts      []recall.Fact
+	// quota is how many trajectories of a unit the shard may keep.
+	quota map[v1alpha1.UnitName]int
+}
+
+func loadPlan(env stage.Env) (*plan, error) {
+	folder, err := env.Store.Path(env.Spec.Keys.Output(v1alpha1.StagePlan))
+	if err != nil {
+		return nil, err
+	}
+	place, err := env.Store.Path(env.Spec.Keys.Output(v1alpha1.StageFetch))
+	if err != nil {
+		return nil, err
+	}
+	p := &plan{commit: env.Spec.Commit, quota: map[v1alpha1.UnitName]int{}}
+	if p.snapshot, err = snapshot.Open(place); err != nil {
+		return nil, err
+	}
+	if p.inventory, err = readInventory(filepath.Join(folder, task.InventoryFile)); err != nil {
+		return nil, err
+	}
+	if err := p.read(folder); err != nil {
+		return nil, fmt.Errorf("reading the plan: %w", err)
+	}
+	p.deal(env.Spec.Recipe.Experience, int(env.Index), max(1, int(env.Spec.Shards)))
+	return p, nil
+}
+
+func readInventory(path string) (*language.Inventory, error) {
+	file, err := os.Open(path)
+	if err != nil {
+		return nil, err
+	}
+	defer file.Close()
+	return language.ParseInventory(file, language.DefaultInventoryLimits())
+}
+
+func (p *plan) read(folder string) (err error) {
+	content, err := os.ReadFile(filepath.Join(folder, task.BaselineFile))
+	if err != nil {
+		return err
+	}
+	if err := json.Unmarshal(content, &p.baseline); err != nil {
+		return fmt.Errorf("%s: %w", task.BaselineFile, err)
+	}
+	if p.masks, err = task.ReadFile[task.Mask](filepath.Join(folder, task.MasksFile)); err != nil {
+		return err
+	}
+	if p.components, err = task.ReadFile[task.Component](filepath.Join(folder, task.ComponentsFile)); err != nil {
+		return err
+	}
+	p.facts, err = task.ReadFile[recall.Fact](filepath.Join(folder, task.FactsFile))
+	return err
+}
+
+// deal keeps what this shard trains on: units that the recipe lists, the
+// training side alone.
+func (p *plan) deal(experience v1alpha1.Experience, index, shards int) {
+	asked := map[v1alpha1.UnitName]int{}
+	for _, unit := range experience.Units {
+		asked[unit.Name] = int(unit.Samples)
+		p.quota[unit.Name] = quota(int(unit.Samples), index, shards)
+	}
+	trainedMasks := slices.DeleteFunc(p.masks, func(m task.Mask) bool {
+		return m.Side != task.SideTrain || asked[v1alpha1.UnitContextualImplementation] == 0
+	})
+	trainedComponents := slices.DeleteFunc(p.components, func(c task.Component) bool {
+		return c.Side != task.SideTrain || asked[v1alpha1.UnitSoftwareDesign] == 0
+	})
+	if asked[v1alpha1.UnitRepositoryRecall] == 0 {
+		p.facts = nil
+	}
+	p.masks = share(bySize(trainedMasks), index, shards, func(m task.Mask) int { return len(m.Tests) })
+	p.components = share(trainedComponents, index, shards, func(task.Component) int { return 1 })
+	p.facts = share(p.facts, index, shards, func(recall.Fact) int { return 1 })
+}
+
+func (p *plan) candidates() map[v1alpha1.UnitName]int {
+	return map[v1alpha1.UnitName]int{
+		v1alpha1.UnitContextualImplementation: len(p.masks),
+		v1alpha1.UnitSoftwareDesign:           len(p.components),
+		v1alpha1.UnitRepositoryRecall:         len(p.facts) * recall.TrainingWordings,
+	}
+}

@@ -1,0 +1,185 @@
+package experience
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"os"
+	"path/filepath"
+	"time"
+
+	"github.com/repoexpert/operator/api/v1alpha1"
+	"github.com/repoexpert/operator/internal/artifact"
+	"github.com/repoexpert/operator/internal/contract"
+	"github.com/repoexpert/operator/internal/language"
+	"github.com/repoexpert/operator/internal/language/python"
+	"github.com/repoexpert/operator/internal/sandbox"
+	"github.com/repoexpert/operator/internal/stage"
+	"github.com/repoexpert/operator/internal/task"
+)
+
+// adapters are the language adapters by test framework.
+var adapters = map[v1alpha1.TestFramework]language.Adapter{
+	v1alpha1.TestPytest: python.New(),
+}
+
+// Run is the stage Experience for the shard env.Index.
+func Run(ctx context.Context, env stage.Env) (contract.StageResult, error) {
+	return Stage{Adapters: adapters, Now: time.Now}.Run(ctx, env)
+}
+
+// Stage is Experience with what it depends on.
+type Stage struct {
+	Adapters map[v1alpha1.TestFramework]language.Adapter
+	Now      func() time.Time
+}
+
+// Run makes or continues one shard.
+func (s Stage) Run(ctx context.Context, env stage.Env) (contract.StageResult, error) {
+	folder := stage.ShardFolder(env.Spec.Keys.Output(v1alpha1.StageExperience), env.Index)
+	if result, found, err := sealed(env, folder); found || err != nil {
+		return result, err
+	}
+	p, err := loadPlan(env)
+	if err != nil {
+		return contract.StageResult{}, err
+	}
+	draft, j, err := resume(env, folder)
+	if err != nil {
+		return contract.StageResult{}, err
+	}
+	if err := s.generate(ctx, env, p, j); err != nil {
+		return contract.StageResult{}, errors.Join(err, j.file.Close())
+	}
+	counts := j.counts(p.candidates())
+	if err := j.finish(draft.Path()); err != nil {
+		return contract.StageResult{}, err
+	}
+	digest, err := draft.Seal(artifact.Manifest{
+		Stage: string(v1alpha1.StageExperience), Key: env.Spec.Keys.Experience, Inputs: env.Spec.Inputs, Counts: counts,
+	})
+	if err != nil {
+		return contract.StageResult{}, err
+	}
+	return contract.StageResult{Class: v1alpha1.Succeeded, Counts: counts, ManifestDigest: digest}, nil
+}
+
+// sealed returns the result of a shard that is done. One that was made from
+// other inputs makes room.
+func sealed(env stage.Env, folder string) (contract.StageResult, bool, error) {
+	manifest, digest, err := env.Store.Lookup(folder)
+	if errors.Is(err, artifact.ErrNotSealed) {
+		return contract.StageResult{}, false, nil
+	}
+	if err == nil && maps.Equal(manifest.Inputs, env.Spec.Inputs) {
+		if _, err = env.Store.Verify(folder, digest); err == nil {
+			return contract.StageResult{Class: v1alpha1.Succeeded, Counts: manifest.Counts, ManifestDigest: digest, Reused: true}, true, nil
+		}
+	}
+	return contract.StageResult{}, false, env.Store.Remove(folder)
+}
+
+// resume opens the draft of a shard with its journal.
+func resume(env stage.Env, folder string) (*artifact.Draft, *journal, error) {
+	draft, err := env.Store.Resume(folder)
+	if err != nil {
+		return nil, nil, err
+	}
+	j, same, err := openJournal(draft.Path(), env.Spec.Inputs)
+	if err != nil || same {
+		return draft, j, err
+	}
+	if draft, err = env.Store.Begin(folder); err != nil {
+		return nil, nil, err
+	}
+	j, _, err = openJournal(draft.Path(), env.Spec.Inputs)
+	return draft, j, err
+}
+
+// generate runs the units that the recipe asks for.
+func (s Stage) generate(ctx context.Context, env stage.Env, p *plan, j *journal) error {
+	framework := env.Spec.Recipe.Environment.Test.Framework
+	adapter, ok := s.Adapters[framework]
+	if !ok {
+		return stage.Fail(v1alpha1.FailureConfiguration, nil, "environment.test.framework is %q, which has no adapter; use Pytest", framework)
+	}
+	if err := putEnvironments(ctx, env); err != nil {
+		return err
+	}
+	w := newWorkshop(env, p, adapter)
+	progress := &progress{report: env.Progress, now: s.Now, start: s.Now()}
+	if err := recallSamples(p, j); err != nil {
+		return err
+	}
+	units := []struct {
+		name  v1alpha1.UnitName
+		tasks []attempt
+	}{
+		{v1alpha1.UnitContextualImplementation, w.implementations(p.masks)},
+		{v1alpha1.UnitSoftwareDesign, w.reports(p.components)},
+	}
+	for _, unit := range units {
+		progress.total += min(p.quota[unit.name], len(unit.tasks))
+	}
+	for _, unit := range units {
+		if err := w.make(ctx, unit.name, unit.tasks, p.quota[unit.name], j, progress); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// putEnvironments puts what Setup installed into both boxes.
+func putEnvironments(ctx context.Context, env stage.Env) error {
+	folder := env.Spec.Keys.Output(v1alpha1.StageSetup)
+	if folder == "" {
+		return nil
+	}
+	place, err := env.Store.Path(folder)
+	if err != nil {
+		return err
+	}
+	for _, box := range []sandbox.Box{env.Agent, env.Grader} {
+		if err := putEnvironment(ctx, box, filepath.Join(place, environmentFile)); err != nil {
+			return fmt.Errorf("putting the environment into the sandbox: %w", err)
+		}
+	}
+	return nil
+}
+
+// environmentFile is Setup's sealed result.
+const environmentFile = "environment.tar"
+
+func putEnvironment(ctx context.Context, box sandbox.Box, path string) (err error) {
+	content, err := os.Open(path)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, content.Close()) }()
+	return box.PutEnvironment(ctx, content)
+}
+
+// progress turns finished samples into progress lines.
+type progress struct {
+	report func(contract.Progress)
+	now    func() time.Time
+	start  time.Time
+	done   int
+	total  int
+}
+
+func (p *progress) add(message string) {
+	p.done++
+	left := max(0, p.total-p.done)
+	each := p.now().Sub(p.start) / time.Duration(p.done)
+	p.report(contract.Progress{
+		Step: int64(min(p.done, p.total)), Total: int64(p.total),
+		ETASeconds: int64((each * time.Duration(left)).Seconds()), Message: message,
+	})
+}
+
+// rejection makes the record of a candidate that became no sample.
+func rejection(unit v1alpha1.UnitName, taskID, code, detail string) *task.Rejection {
+	return &task.Rejection{Unit: unit, TaskID: taskID, Code: code, Detail: detail[:min(len(detail), 300)]}
+}

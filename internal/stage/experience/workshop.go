@@ -1,0 +1,121 @@
+package experience
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"time"
+
+	"github.com/repoexpert/operator/api/v1alpha1"
+	"github.com/repoexpert/operator/internal/agent"
+	"github.com/repoexpert/operator/internal/grading"
+	"github.com/repoexpert/operator/internal/language"
+	"github.com/repoexpert/operator/internal/sandbox"
+	"github.com/repoexpert/operator/internal/snapshot"
+	"github.com/repoexpert/operator/internal/stage"
+	"github.com/repoexpert/operator/internal/task"
+)
+
+// agentFolder is the working tree of an episode, below the agent box's root.
+const agentFolder = "repository"
+
+// workshop makes trajectories, one after another.
+type workshop struct {
+	box      sandbox.Box
+	grader   *grading.Grader
+	snapshot *snapshot.Snapshot
+	symbols  *symbols
+	profile  agent.Profile
+	commit   string
+	seed     uint64
+	log      *slog.Logger
+}
+
+func newWorkshop(env stage.Env, p *plan, adapter language.Adapter) *workshop {
+	experience := env.Spec.Recipe.Experience
+	profile := agent.Paper()
+	if timeout := experience.CommandTimeout.Duration; timeout > 0 {
+		profile.CommandTimeout = timeout
+	}
+	return &workshop{
+		box: env.Agent, snapshot: p.snapshot, profile: profile, commit: p.commit, seed: uint64(experience.Seed), log: env.Log,
+		symbols: newSymbols(p.snapshot, p.inventory),
+		grader: grading.New(grading.Config{
+			Box: env.Grader, Adapter: adapter, Source: p.snapshot, Inventory: p.inventory, Baseline: p.baseline,
+			TestTimeout: experience.TestTimeout.Duration,
+		}),
+	}
+}
+
+// attempt is one candidate of a unit.
+type attempt struct {
+	id  string
+	run func(ctx context.Context) (outcome, error)
+}
+
+// outcome is a sample, or the reason why there is none.
+type outcome struct {
+	sample *task.Sample
+	code   string
+	detail string
+	cpu    time.Duration
+}
+
+// reject is an outcome without a sample.
+func reject(code, detail string, cpu time.Duration) outcome {
+	return outcome{code: code, detail: detail, cpu: cpu}
+}
+
+// make runs candidates in order until the quota is kept. What the journal has
+// already is not run again.
+func (w *workshop) make(ctx context.Context, unit v1alpha1.UnitName, candidates []attempt, quota int, j *journal, p *progress) error {
+	for _, candidate := range candidates {
+		if j.kept(unit) >= quota {
+			return nil
+		}
+		if j.done[key(unit, candidate.id)] {
+			continue
+		}
+		made, err := candidate.run(ctx)
+		if err != nil {
+			return fmt.Errorf("%s %s: %w", unit, candidate.id, err)
+		}
+		e := entry{Unit: unit, TaskID: candidate.id, Sample: made.sample, CPUMillis: made.cpu.Milliseconds()}
+		if made.sample == nil {
+			e.Rejection = rejection(unit, candidate.id, made.code, made.detail)
+			w.log.Info("candidate rejected", "unit", unit, "task", candidate.id, "code", made.code)
+		}
+		if err := j.add(e); err != nil {
+			return err
+		}
+		if made.sample != nil {
+			p.add(string(unit))
+		}
+	}
+	return nil
+}
+
+// play runs one scripted episode in a fresh tree and returns what the script
+// thought of it beside the transcript.
+func (w *workshop) play(ctx context.Context, prompt string, tree agent.Tree, s *script) (agent.Transcript, error) {
+	transcript, err := agent.Run(ctx, agent.Episode{Profile: w.profile, Task: prompt, Model: s, Box: w.box, Tree: tree})
+	if err != nil && s.code == "" {
+		return transcript, err
+	}
+	if s.code == "" && transcript.Status != agent.Submitted {
+		s.code = "episode-" + string(transcript.Status)
+	}
+	for _, turn := range s.slips {
+		transcript.Messages[turn].Loss = task.LossNone
+	}
+	return transcript, nil
+}
+
+// sample completes a sample of a transcript.
+func (w *workshop) sample(unit v1alpha1.UnitName, id, cluster, path, verification string, t agent.Transcript, recovered bool, cpu time.Duration) *task.Sample {
+	return &task.Sample{Messages: t.Messages, Meta: task.Meta{
+		Unit: unit, TaskID: id, Cluster: cluster, Commit: w.commit, Path: path,
+		Provenance: task.ProvenanceScripted, Verification: verification, Recovered: recovered,
+		CPUSeconds: cpu.Seconds(), ContentHash: task.ContentHash(t.Messages),
+	}}
+}
