@@ -1,0 +1,304 @@
+package evaluate
+
+import (
+	"cmp"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+
+	"github.com/repoexpert/operator/api/v1alpha1"
+	"github.com/repoexpert/operator/internal/agent"
+	"github.com/repoexpert/operator/internal/engine"
+	"github.com/repoexpert/operator/internal/gate"
+	"github.com/repoexpert/operator/internal/grading"
+	"github.com/repoexpert/operator/internal/recall"
+	"github.com/repoexpert/operator/internal/task"
+)
+
+// Files of an evaluation.
+const (
+	recordFile  = "record.line"
+	reportFile  = "report.json"
+	recordsFile = "records.jsonl"
+)
+
+const scoreLabel = recall.ScoreLabel
+
+// reportVersion is that of report.json.
+const reportVersion = 1
+
+// maxTranscript bounds the messages of one episode in records.jsonl, in bytes;
+// the middle is what goes.
+const maxTranscript = 64 << 10
+
+// write writes all files of the evaluation.
+func (e *evaluation) write(folder, line string) error {
+	if err := os.WriteFile(filepath.Join(folder, recordFile), []byte(line), 0o640); err != nil {
+		return fmt.Errorf("write the record: %w", err)
+	}
+	if err := task.WriteFile(filepath.Join(folder, recordsFile), e.taskRecords()); err != nil {
+		return fmt.Errorf("write the records: %w", err)
+	}
+	if err := writeJSON(filepath.Join(folder, reportFile), e.report()); err != nil {
+		return err
+	}
+	return writeJSON(filepath.Join(folder, engine.ProbesFile), e.probes())
+}
+
+// fingerprint identifies what was asked and how: only results with the same one
+// compare. 64 hexadecimal digits.
+func (e *evaluation) fingerprint() string {
+	r := e.env.Spec.Recipe
+	parts := []any{"evaluation/1", r.Engine, r.EngineDevice, r.Images.Engine, r.Evaluation.Agent, r.Training.Precision, answerTokens, e.env.Spec.Commit}
+	if e.qa != nil {
+		parts = append(parts, e.qa.asked)
+	}
+	if e.masks != nil {
+		parts = append(parts, e.masks.profile, agent.SystemPrompt)
+		for _, t := range e.masks.tasks {
+			parts = append(parts, t.Mask.ID, t.Mask.Tests, sha256Text(string(t.Masked)))
+		}
+	}
+	// Strings and numbers always marshal.
+	content, _ := json.Marshal(parts)
+	sum := sha256.Sum256(content)
+	return hex.EncodeToString(sum[:])
+}
+
+func sha256Text(text string) string {
+	sum := sha256.Sum256([]byte(text))
+	return "sha256:" + hex.EncodeToString(sum[:])
+}
+
+// report is report.json, for people and dashboards.
+type report struct {
+	Version int                       `json:"version"`
+	Commit  string                    `json:"commit"`
+	Record  v1alpha1.EvaluationRecord `json:"record"`
+	Kinds   []kindReport              `json:"kinds"`
+	// Compositions of two trained facts, which were never trained in any form.
+	Compositions map[v1alpha1.ArmName]score `json:"compositions,omitempty"`
+	// NotCompared counts facts that the served model does not know or knows with
+	// another answer; they were not asked.
+	NotCompared int `json:"notCompared,omitempty"`
+	// Refused counts held-out functions that are no task, by reason.
+	Refused map[string]int `json:"refused,omitempty"`
+}
+
+type kindReport struct {
+	Name v1alpha1.KindName `json:"name"`
+	// Label says what the score means.
+	Label  string                                `json:"label"`
+	Arms   map[v1alpha1.ArmName]score            `json:"arms"`
+	Groups map[string]map[v1alpha1.ArmName]score `json:"groups,omitempty"`
+	Guess  map[recall.Kind]recall.Baseline       `json:"baselines,omitempty"`
+	// McNemar is the exact one-sided test of the candidate against each reference.
+	McNemar map[v1alpha1.ArmName]float64 `json:"mcnemar"`
+}
+
+type score struct {
+	Solved int `json:"solved"`
+	Tasks  int `json:"tasks"`
+}
+
+func (e *evaluation) report() report {
+	r := report{Version: reportVersion, Commit: e.env.Spec.Commit, Record: e.record()}
+	for _, kind := range r.Record.Kinds {
+		k := reportKind(kind)
+		if kind.Name == v1alpha1.KindCodebaseQA {
+			k.Label, k.Guess = scoreLabel, e.qa.baseline
+		}
+		r.Kinds = append(r.Kinds, k)
+	}
+	if e.qa != nil {
+		r.NotCompared = e.qa.notCompared
+		r.Compositions = map[v1alpha1.ArmName]score{}
+		for name, replies := range e.qa.composedReplies {
+			r.Compositions[name] = scoreOf(successes(replies, func(r reply) bool { return r.Correct }), nil)
+		}
+	}
+	if e.masks != nil {
+		r.Refused = e.masks.refused
+	}
+	return r
+}
+
+func reportKind(kind v1alpha1.KindRecord) kindReport {
+	k := kindReport{
+		Name: kind.Name, Label: "held-out functions written and graded by their tests",
+		Arms: map[v1alpha1.ArmName]score{}, McNemar: map[v1alpha1.ArmName]float64{},
+	}
+	var candidate string
+	for _, a := range kind.Arms {
+		k.Arms[a.Name] = scoreOf(a.Successes, nil)
+		if a.Name == v1alpha1.ArmCandidate {
+			candidate = a.Successes
+		}
+	}
+	for _, a := range kind.Arms {
+		if a.Name == v1alpha1.ArmBase || a.Name == v1alpha1.ArmServed {
+			k.McNemar[a.Name] = gate.McNemar(differences(candidate, a.Successes))
+		}
+	}
+	for i, name := range kind.GroupNames {
+		if k.Groups == nil {
+			k.Groups = map[string]map[v1alpha1.ArmName]score{}
+		}
+		k.Groups[name] = map[v1alpha1.ArmName]score{}
+		for _, a := range kind.Arms {
+			k.Groups[name][a.Name] = scoreOf(a.Successes, func(task int) bool { return kind.Groups[task] == 'A'+byte(i) })
+		}
+	}
+	return k
+}
+
+func scoreOf(successes string, in func(int) bool) score {
+	var s score
+	for i, c := range []byte(successes) {
+		if in != nil && !in(i) {
+			continue
+		}
+		s.Tasks++
+		if c == '1' {
+			s.Solved++
+		}
+	}
+	return s
+}
+
+func differences(candidate, reference string) []int {
+	list := make([]int, min(len(candidate), len(reference)))
+	for i := range list {
+		list[i] = int(candidate[i]) - int(reference[i])
+	}
+	return list
+}
+
+// taskRecord is one line of records.jsonl: what one arm made of one task.
+type taskRecord struct {
+	Kind     v1alpha1.KindName `json:"kind"`
+	Arm      v1alpha1.ArmName  `json:"arm"`
+	Task     string            `json:"task"`
+	Group    string            `json:"group,omitempty"`
+	Composed bool              `json:"composed,omitempty"`
+	Question string            `json:"question"`
+	Answer   string            `json:"answer"`
+	Gold     string            `json:"gold,omitempty"`
+	Correct  bool              `json:"correct"`
+	Tokens   int64             `json:"tokens,omitempty"`
+	Grade    *grading.Grade    `json:"grade,omitempty"`
+	Status   agent.Status      `json:"status,omitempty"`
+	Steps    int               `json:"steps,omitempty"`
+	Messages []task.Message    `json:"messages,omitempty"`
+}
+
+func (e *evaluation) taskRecords() []taskRecord {
+	var records []taskRecord
+	for _, a := range e.arms {
+		if e.qa != nil {
+			records = append(records, questionRecords(a.name, e.qa.asked, e.qa.replies[a.name])...)
+			records = append(records, questionRecords(a.name, e.qa.composed, e.qa.composedReplies[a.name])...)
+		}
+		if e.masks != nil {
+			records = append(records, e.masks.taskRecords(a.name)...)
+		}
+	}
+	if e.masks != nil {
+		records = append(records, e.masks.taskRecords(v1alpha1.ArmGold)...)
+		records = append(records, e.masks.taskRecords(v1alpha1.ArmNoop)...)
+	}
+	return records
+}
+
+func questionRecords(name v1alpha1.ArmName, asked []recall.Question, replies []reply) []taskRecord {
+	records := make([]taskRecord, 0, len(replies))
+	for i, r := range replies {
+		q := asked[i]
+		records = append(records, taskRecord{
+			Kind: v1alpha1.KindCodebaseQA, Arm: name, Task: q.ID, Group: string(q.Kind), Composed: q.Composed,
+			Question: q.Text, Answer: r.Text, Gold: q.Answer, Correct: r.Correct, Tokens: r.Tokens,
+		})
+	}
+	return records
+}
+
+func (m *implementations) taskRecords(name v1alpha1.ArmName) []taskRecord {
+	var records []taskRecord
+	for i, o := range m.results[name] {
+		t := m.tasks[i]
+		record := taskRecord{
+			Kind: v1alpha1.KindContextualImplementation, Arm: name, Task: t.Mask.ID,
+			Question: agent.ImplementationTask(t.Mask.Name, t.Mask.Path, ""), Correct: o.Grade.Resolved, Grade: &o.Grade,
+		}
+		if o.Transcript != nil {
+			record.Answer, record.Status, record.Steps = o.Transcript.Submission, o.Transcript.Status, o.Transcript.Steps
+			record.Tokens = int64(o.Transcript.Usage.CompletionTokens)
+			record.Messages = bounded(o.Transcript.Messages)
+		}
+		records = append(records, record)
+	}
+	return records
+}
+
+// bounded keeps the beginning and the end of a long conversation.
+func bounded(messages []task.Message) []task.Message {
+	total := 0
+	for _, m := range messages {
+		total += len(m.Content)
+	}
+	kept := slices.Clone(messages)
+	// The opening tells the task, the last turns how it ended.
+	for total > maxTranscript && len(kept) > 3 {
+		middle := len(kept) / 2
+		total -= len(kept[middle].Content)
+		kept = slices.Delete(kept, middle, middle+1)
+	}
+	return kept
+}
+
+// probes are questions by which a serving pod shows that it loaded the model
+// that was evaluated. Questions that the base model answers otherwise tell the
+// two apart; of these those that the candidate answered right come first.
+func (e *evaluation) probes() engine.Probes {
+	r := e.env.Spec.Recipe
+	p := engine.Probes{Version: engine.ProbesVersion, Engine: r.Engine, Device: r.EngineDevice, MaxTokens: answerTokens, Questions: []engine.Probe{}}
+	if e.qa == nil {
+		return p
+	}
+	type rankedProbe struct {
+		engine.Probe
+		rank int
+	}
+	candidates := make([]rankedProbe, 0, len(e.qa.asked))
+	for i, question := range e.qa.asked {
+		candidate, base := e.qa.replies[v1alpha1.ArmCandidate][i], e.qa.replies[v1alpha1.ArmBase][i]
+		rank := 0
+		if recall.Normalize(candidate.Text) == recall.Normalize(base.Text) {
+			rank += 2
+		}
+		if !candidate.Correct {
+			rank++
+		}
+		candidates = append(candidates, rankedProbe{engine.Probe{Messages: recall.ExpertPrompt(question), Answer: candidate.Text}, rank})
+	}
+	slices.SortStableFunc(candidates, func(a, b rankedProbe) int { return cmp.Compare(a.rank, b.rank) })
+	for _, c := range candidates[:min(len(candidates), max(1, int(r.ProbeQuestions)))] {
+		p.Questions = append(p.Questions, c.Probe)
+	}
+	return p
+}
+
+func writeJSON(name string, value any) error {
+	content, err := json.MarshalIndent(value, "", " ")
+	if err != nil {
+		return fmt.Errorf("encode %s: %w", filepath.Base(name), err)
+	}
+	if err := os.WriteFile(name, append(content, '\n'), 0o640); err != nil {
+		return fmt.Errorf("write %s: %w", filepath.Base(name), err)
+	}
+	return nil
+}
