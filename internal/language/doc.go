@@ -6,7 +6,6 @@
 // helper lies in "<tree>.tools", what it writes in "<tree>.report", never in the
 // tree: the repository's own tools must not see or collect it.
 //
-// A new language is one folder with an Adapter and one line in the stages that
-// choose it by test framework; package conformance holds what every adapter
-// must pass.
+// A new language is one folder with an Adapter and one line in package adapters;
+// package conformance holds what every adapter must pass.
 package language

@@ -71,26 +71,14 @@ func (m *mine) classComponent(module language.Module, class language.Definition)
 		ID: stableID("component", module.Path, class.Name), Kind: kindClass, Path: module.Path, Name: class.Name,
 		StartLine: class.StartLine, EndLine: class.EndLine,
 	}
-	found := map[task.Reference]bool{}
 	for _, definition := range module.Definitions {
-		inside := strings.HasPrefix(definition.Name, class.Name+".")
-		if inside && definition.Kind == language.KindMethod {
+		if definition.Kind == language.KindMethod && strings.HasPrefix(definition.Name, class.Name+".") {
 			component.Symbols = append(component.Symbols, definition.SimpleName())
 		}
-		if inside || definition.Name == class.Name {
-			for _, reference := range m.symbols.uses(module, definition) {
-				found[reference] = found[reference] || !within(reference, module.Path, class.Name)
-			}
-		}
 	}
-	maps.DeleteFunc(found, func(_ task.Reference, outside bool) bool { return !outside })
-	component.Dependencies = sortedReferences(found)
+	component.Dependencies = m.symbols.usesOfAll(module, class)
 	m.complete(&component, m.users.ofDefinition[task.Reference{Name: class.Name, Path: module.Path}])
 	return component, len(component.Symbols) >= minMethods
-}
-
-func within(reference task.Reference, path, class string) bool {
-	return reference.Path == path && (reference.Name == class || strings.HasPrefix(reference.Name, class+"."))
 }
 
 // complete fills in who refers to a component and what of it is held out. A
@@ -142,7 +130,7 @@ func usersOf(inventory *language.Inventory, symbols *symbols) users {
 			u.add(reference, module.Path)
 		}
 		for _, definition := range module.Definitions {
-			for _, reference := range symbols.uses(module, definition) {
+			for reference := range symbols.uses(module, definition) {
 				u.add(reference, module.Path)
 			}
 		}

@@ -71,7 +71,7 @@ func (m *mine) masksOf() ([]task.Mask, error) {
 			ID: stableID("mask", f.module.Path, definition.Name), Cluster: m.cluster[f.id], Side: m.side(f.id),
 			Path: f.module.Path, Name: definition.Name,
 			StartLine: definition.StartLine, BodyStart: definition.BodyStartLine, EndLine: definition.BodyEndLine,
-			Tests: tests, Uses: m.symbols.uses(f.module, definition),
+			Tests: tests, Uses: m.symbols.usesOfAll(f.module, definition),
 		})
 	}
 	return masks, nil

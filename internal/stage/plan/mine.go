@@ -6,6 +6,8 @@ import (
 	"regexp"
 
 	"github.com/repoexpert/operator/api/v1alpha1"
+	"github.com/repoexpert/operator/internal/artifact"
+	"github.com/repoexpert/operator/internal/contract"
 	"github.com/repoexpert/operator/internal/language"
 	"github.com/repoexpert/operator/internal/ledger"
 	"github.com/repoexpert/operator/internal/recall"
@@ -68,7 +70,15 @@ func (m *mine) index() error {
 
 // split takes the sides from the ledger, as it is after what is new at this
 // commit was recorded.
-func (m *mine) split(file *ledger.File, commit string) error {
+func (m *mine) split(store *artifact.Store, commit string) error {
+	folder, err := store.Path(contract.LedgerFolder)
+	if err != nil {
+		return err
+	}
+	file, err := ledger.Open(folder)
+	if err != nil {
+		return err
+	}
 	recorded, err := file.Read()
 	if err != nil {
 		return stage.Fail(v1alpha1.FailureIntegrity, err,

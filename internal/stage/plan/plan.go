@@ -12,25 +12,18 @@ import (
 	"github.com/repoexpert/operator/internal/artifact"
 	"github.com/repoexpert/operator/internal/contract"
 	"github.com/repoexpert/operator/internal/language"
-	"github.com/repoexpert/operator/internal/language/python"
-	"github.com/repoexpert/operator/internal/ledger"
+	"github.com/repoexpert/operator/internal/language/adapters"
 	"github.com/repoexpert/operator/internal/snapshot"
 	"github.com/repoexpert/operator/internal/stage"
 	"github.com/repoexpert/operator/internal/stage/setup"
 	"github.com/repoexpert/operator/internal/task"
 )
 
-// adapters are the language adapters by test framework.
-var adapters = map[v1alpha1.TestFramework]language.Adapter{
-	v1alpha1.TestPytest: python.New(),
-}
-
 // Run is the stage Plan.
 func Run(ctx context.Context, env stage.Env) (contract.StageResult, error) {
-	adapter, ok := adapters[env.Spec.Recipe.Environment.Test.Framework]
-	if !ok {
-		return contract.StageResult{}, stage.Fail(v1alpha1.FailureConfiguration, nil,
-			"environment.test.framework is %q, which has no adapter; use Pytest", env.Spec.Recipe.Environment.Test.Framework)
+	adapter, err := adapters.For(env.Spec.Recipe.Environment.Test.Framework)
+	if err != nil {
+		return contract.StageResult{}, stage.Fail(v1alpha1.FailureConfiguration, nil, "%s", err)
 	}
 	m := &mine{adapter: adapter, recipe: env.Spec.Recipe}
 	if err := prepare(ctx, env, m); err != nil {
@@ -42,15 +35,7 @@ func Run(ctx context.Context, env stage.Env) (contract.StageResult, error) {
 	if err := m.index(); err != nil {
 		return contract.StageResult{}, err
 	}
-	folder, err := env.Store.Path(contract.LedgerFolder)
-	if err != nil {
-		return contract.StageResult{}, err
-	}
-	file, err := ledger.Open(folder)
-	if err != nil {
-		return contract.StageResult{}, err
-	}
-	if err := m.split(file, env.Spec.Commit); err != nil {
+	if err := m.split(env.Store, env.Spec.Commit); err != nil {
 		return contract.StageResult{}, err
 	}
 	chosen, err := m.choose(ctx)

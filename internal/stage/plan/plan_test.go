@@ -23,6 +23,7 @@ import (
 	"github.com/repoexpert/operator/internal/contract"
 	"github.com/repoexpert/operator/internal/language"
 	"github.com/repoexpert/operator/internal/language/conformance"
+	"github.com/repoexpert/operator/internal/language/python"
 	"github.com/repoexpert/operator/internal/ledger"
 	"github.com/repoexpert/operator/internal/recall"
 	"github.com/repoexpert/operator/internal/snapshot"
@@ -372,7 +373,7 @@ func TestClusters(t *testing.T) {
 	box := conformance.StartBox(t)
 	tree := os.DirFS(library)
 	conformance.PutTree(t, box, "tree", tree)
-	inventory, err := adapters[v1alpha1.TestPytest].Inspect(t.Context(), box, "tree")
+	inventory, err := python.New().Inspect(t.Context(), box, "tree")
 	if err != nil {
 		t.Fatal(err)
 	}

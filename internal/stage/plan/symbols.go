@@ -2,6 +2,7 @@ package plan
 
 import (
 	"cmp"
+	"maps"
 	"slices"
 	"strings"
 
@@ -80,9 +81,10 @@ func (s *symbols) bound(module language.Module) map[string]task.Reference {
 	return names
 }
 
-// uses lists what a definition refers to and the tree defines elsewhere: resolved
-// calls and exceptions, and mentioned names that an import or the module binds.
-func (s *symbols) uses(module language.Module, definition language.Definition) []task.Reference {
+// uses is what a definition refers to and the tree defines outside of it:
+// resolved calls and exceptions, and mentioned names that an import or the module
+// binds. What a nested definition refers to is not in it.
+func (s *symbols) uses(module language.Module, definition language.Definition) map[task.Reference]bool {
 	found := map[task.Reference]bool{}
 	for _, list := range [][]string{definition.Calls, definition.Raises, definition.Bases, definition.Decorators} {
 		for _, name := range list {
@@ -99,7 +101,28 @@ func (s *symbols) uses(module language.Module, definition language.Definition) [
 			found[reference] = true
 		}
 	}
-	delete(found, task.Reference{Name: definition.Name, Path: module.Path})
+	maps.DeleteFunc(found, func(reference task.Reference, _ bool) bool {
+		return reference.Path == module.Path && within(reference.Name, definition.Name)
+	})
+	return found
+}
+
+// within says whether a qualified name is another one or inside of it.
+func within(name, outer string) bool {
+	return name == outer || strings.HasPrefix(name, outer+".")
+}
+
+// usesOfAll is the same of a definition with all that is nested in it.
+func (s *symbols) usesOfAll(module language.Module, outer language.Definition) []task.Reference {
+	found := map[task.Reference]bool{}
+	for _, definition := range module.Definitions {
+		if within(definition.Name, outer.Name) {
+			maps.Copy(found, s.uses(module, definition))
+		}
+	}
+	maps.DeleteFunc(found, func(reference task.Reference, _ bool) bool {
+		return reference.Path == module.Path && within(reference.Name, outer.Name)
+	})
 	return sortedReferences(found)
 }
 
