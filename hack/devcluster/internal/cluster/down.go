@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/repoexpert/operator/hack/devcluster/internal/apiclient"
+	"github.com/repoexpert/operator/hack/devcluster/internal/command"
 	"github.com/repoexpert/operator/hack/devcluster/internal/layout"
 	"github.com/repoexpert/operator/hack/devcluster/internal/state"
 )
@@ -74,7 +75,7 @@ func (m *Manager) remove(ctx context.Context, name string) error {
 		return err
 	}
 	if record.PID != 0 {
-		if err := awaitNoLink(ctx, record); err != nil {
+		if err := removeLink(ctx, record); err != nil {
 			return err
 		}
 	}
@@ -103,18 +104,21 @@ func (m *Manager) kill(ctx context.Context, record state.Record) error {
 	})
 }
 
-// awaitNoLink waits until the network namespace, which the kernel takes down on
-// its own time, has taken the host's end of the link and its routes with it. An
-// `up` that follows would find the name in use.
-func awaitNoLink(ctx context.Context, record state.Record) error {
+// removeLink deletes the host's end of the link, which takes the other end and
+// the routes with it. The kernel would do that when it takes down the network
+// namespace; but connections that were open when their process was killed keep
+// the namespace for a minute and more, and an `up` that follows would find the
+// name in use.
+func removeLink(ctx context.Context, record state.Record) error {
 	c, err := record.Cluster()
 	if err != nil {
 		return err
 	}
-	return apiclient.Poll(ctx, removePoll, func(context.Context) error {
-		if _, err := net.InterfaceByName(c.HostLink()); err == nil {
-			return fmt.Errorf("network link %s does not go away", c.HostLink())
+	return apiclient.Poll(ctx, removePoll, func(ctx context.Context) error {
+		if _, err := net.InterfaceByName(c.HostLink()); err != nil {
+			return nil
 		}
-		return nil
+		// The kernel may be faster: the next look tells.
+		return command.Run(ctx, "ip", "link", "delete", "dev", c.HostLink())
 	})
 }
