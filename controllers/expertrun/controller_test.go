@@ -133,6 +133,7 @@ func TestCrashAtEachWrite(t *testing.T) {
 	for _, when := range []string{"before", "after"} {
 		for i := range total {
 			t.Run(fmt.Sprintf("%s write %d, %s", when, i+1, reference.writes.list[i]), func(t *testing.T) {
+				t.Parallel()
 				c := newCluster(t)
 				n := 0
 				broken := func(string) error {

@@ -6,6 +6,7 @@ import (
 	"os"
 	"path/filepath"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -139,13 +140,12 @@ func (l *logs) Tail(_ context.Context, pod types.NamespacedName, _ string, _, _ 
 	return l.text[pod.Name], l.err
 }
 
-var namespaces int
+var namespaces atomic.Int64
 
 func newCluster(t *testing.T) *cluster {
 	t.Helper()
-	namespaces++
 	c := &cluster{
-		t: t, ctx: t.Context(), name: fmt.Sprintf("team-%d", namespaces),
+		t: t, ctx: t.Context(), name: fmt.Sprintf("team-%d", namespaces.Add(1)),
 		clock: clocktesting.NewFakePassiveClock(time.Now()), writes: &writes{}, logs: &logs{text: map[string]string{}},
 	}
 	c.create(&corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: c.name}})
