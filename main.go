@@ -51,9 +51,11 @@ type options struct {
 	metricsAddress string
 	probeAddress   string
 	leaderElection bool
-	workerImage    string
-	namespaces     []string
-	verbose        bool
+	// leaderNamespace holds the lease; empty means the manager's own.
+	leaderNamespace string
+	workerImage     string
+	namespaces      []string
+	verbose         bool
 }
 
 func main() {
@@ -80,6 +82,7 @@ func command() *cobra.Command {
 	f.StringVar(&o.workerImage, "worker-image", os.Getenv(workerImageEnv), "image of the worker that runs the stages; default: the variable "+workerImageEnv)
 	f.StringSliceVar(&o.namespaces, "namespaces", nil, "namespaces to watch, separated by commas; default: all")
 	f.BoolVar(&o.leaderElection, "leader-elect", false, "work only while holding the lease; for more than one replica")
+	f.StringVar(&o.leaderNamespace, "leader-election-namespace", "", "namespace of the lease; default: the manager's own, inside a pod")
 	f.StringVar(&o.metricsAddress, "metrics-bind-address", "0", "address of the metrics, served by TLS to who may read them; 0 turns them off")
 	f.StringVar(&o.probeAddress, "health-probe-bind-address", ":8081", "address of /healthz and /readyz; 0 turns them off")
 	f.BoolVar(&o.verbose, "verbose", false, "log what is normal, too")
@@ -134,6 +137,7 @@ func newManager(config *rest.Config, o options) (ctrl.Manager, error) {
 		HealthProbeBindAddress:        o.probeAddress,
 		LeaderElection:                o.leaderElection,
 		LeaderElectionID:              leaderElectionID,
+		LeaderElectionNamespace:       o.leaderNamespace,
 		LeaderElectionReleaseOnCancel: true,
 		GracefulShutdownTimeout:       ptr.To(shutdownTimeout),
 	})

@@ -2,6 +2,7 @@ package expertrun
 
 import (
 	"context"
+	"reflect"
 
 	batchv1 "k8s.io/api/batch/v1"
 	corev1 "k8s.io/api/core/v1"
@@ -92,7 +93,7 @@ func podSteps() predicate.Predicate {
 		UpdateFunc: func(e event.UpdateEvent) bool {
 			before, ok := e.ObjectOld.(*corev1.Pod)
 			after, okNew := e.ObjectNew.(*corev1.Pod)
-			return ok && okNew && !equality.Semantic.DeepEqual(podFacts(before), podFacts(after))
+			return ok && okNew && !reflect.DeepEqual(podFacts(before), podFacts(after))
 		},
 	}
 }
