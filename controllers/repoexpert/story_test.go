@@ -393,3 +393,34 @@ func TestOwnershipIsComplete(t *testing.T) {
 		}
 	}
 }
+
+// TestFaultyAPIServer: two of three writes fail, half of those after they were
+// carried out. The end is the same as without faults, and nothing is made twice.
+func TestFaultyAPIServer(t *testing.T) {
+	b := prepare(t)
+	counts.fail(t, b.expert.Namespace)
+	b.start(nil)
+	first := b.serving()
+	second := b.run(b.repository.Commit(t, "main", "second"), "")
+	b.finish(second, v1alpha1.DecisionPromote)
+	b.misses(second)
+	b.rolls(first)
+	b.says(v1alpha1.ConditionServing, metav1.ConditionTrue, v1alpha1.ReasonReady, first.Name)
+	third := b.run(b.repository.Commit(t, "main", "third"), "")
+	b.finish(third, v1alpha1.DecisionPromote)
+	b.rolls(third)
+	b.says(v1alpha1.ConditionUpToDate, metav1.ConditionTrue, v1alpha1.ReasonReady)
+	b.serves(third)
+	var runs v1alpha1.ExpertRunList
+	if err := api.List(t.Context(), &runs, client.InNamespace(b.expert.Namespace)); err != nil || len(runs.Items) != 3 {
+		t.Fatalf("%d runs, %v; want 3", len(runs.Items), err)
+	}
+	status := b.read().Status
+	var history []string
+	for _, h := range status.History {
+		history = append(history, h.RunName)
+	}
+	if !slices.Equal(history, []string{third.Name, first.Name}) || !slices.Equal(status.Denied, []string{second.Name}) {
+		t.Fatalf("history %v, denied %v", history, status.Denied)
+	}
+}

@@ -138,7 +138,14 @@ func start(ctx context.Context, config *rest.Config, stopped chan<- error) error
 type requestCounter struct {
 	mu   sync.Mutex
 	seen map[string]int
+	// faulty is a namespace in which every write first fails before it reaches
+	// the API server, then fails after it was carried out, and then succeeds.
+	faulty string
+	writes int
 }
+
+// errFault is what a request that fails by intention returns.
+var errFault = errors.New("connection reset by the test")
 
 func (c *requestCounter) wrap(next http.RoundTripper) http.RoundTripper {
 	return roundTripper(func(r *http.Request) (*http.Response, error) {
@@ -150,8 +157,40 @@ func (c *requestCounter) wrap(next http.RoundTripper) http.RoundTripper {
 			c.seen[r.Method+" "+r.URL.Path]++
 			c.mu.Unlock()
 		}
-		return next.RoundTrip(r)
+		switch c.turn(r) {
+		case 1:
+			return nil, errFault
+		case 2:
+			if response, err := next.RoundTrip(r); err == nil {
+				_ = response.Body.Close() // the answer is lost on purpose
+			}
+			return nil, errFault
+		default:
+			return next.RoundTrip(r)
+		}
 	})
+}
+
+// turn counts the writes of the faulty namespace, events apart, by three.
+func (c *requestCounter) turn(r *http.Request) int {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.faulty == "" || r.Method == http.MethodGet || strings.Contains(r.URL.Path, "/events") || !strings.Contains(r.URL.Path, "/"+c.faulty+"/") {
+		return 0
+	}
+	c.writes++
+	return c.writes % 3
+}
+
+// fail makes the writes of a namespace fail until the test ends.
+func (c *requestCounter) fail(t *testing.T, namespace string) {
+	set := func(value string) {
+		c.mu.Lock()
+		defer c.mu.Unlock()
+		c.faulty = value
+	}
+	set(namespace)
+	t.Cleanup(func() { set("") })
 }
 
 // take returns what was requested since the last call.
