@@ -9,9 +9,9 @@ import (
 
 // SystemPrompt states the protocol. It is part of every training sample, so it
 // is short.
-const SystemPrompt = "You work on a repository through a shell. Reply with one line `THOUGHT: ...`, then exactly one ```bash block. " +
-	"Each command runs in a new shell in the repository's root; you see its return code and output. " +
-	"To finish, print " + SubmitMarker + " as the first line of output and the submission after it."
+const SystemPrompt = "Work on the repository with a shell. Answer with a line `THOUGHT: ...` and exactly one ```bash block. " +
+	"It runs in a new shell in the repository's root; you see its return code and output. " +
+	"To finish, print " + SubmitMarker + " as the first line and then the submission."
 
 // SubmitChange is the command that submits the changes of the working tree.
 const SubmitChange = "echo " + SubmitMarker + " && git add -A && git diff --cached"
@@ -27,13 +27,11 @@ func Opening(text string) []task.Message {
 // ImplementationTask asks for the body of one function. command is a test command
 // that must succeed in the end; empty when the tests are not shown.
 func ImplementationTask(name, path, command string) string {
-	var text strings.Builder
-	fmt.Fprintf(&text, "In %s the body of `%s` is missing: it only raises NotImplementedError. Find out what it has to do and write it; change nothing else.", path, name)
+	text := fmt.Sprintf("The body of `%s` in %s is missing. Find out what it must do and write it; change nothing else.", name, path)
 	if command != "" {
-		fmt.Fprintf(&text, " When it is right, this passes: `%s`.", command)
+		text += fmt.Sprintf(" Then `%s` passes.", command)
 	}
-	text.WriteString(" Submit `git diff --cached` after `git add -A`.")
-	return text.String()
+	return text + " Submit `git add -A && git diff --cached`."
 }
 
 // ReportHeadings are the parts of a report, in order.
@@ -41,6 +39,6 @@ var ReportHeadings = []string{"Functionality", "Structure", "Dependencies", "Usa
 
 // ReportTask asks for a report on a component. kind is "module" or "class".
 func ReportTask(kind, name, path string) string {
-	return fmt.Sprintf("Explore the %s `%s` in %s. Submit a report with the parts %s. Put every file and symbol in back quotes.",
+	return fmt.Sprintf("Explore the %s `%s` in %s. Submit a report: %s. Put files and symbols in back quotes.",
 		kind, name, path, strings.Join(ReportHeadings, ", "))
 }

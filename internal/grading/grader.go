@@ -77,15 +77,27 @@ func (g *Grader) GradePatch(ctx context.Context, t Task, patch string) (grade Gr
 	return grade, err
 }
 
-// Check grades the empty patch and returns the task with its FailToPass. The
+// wideMask is the number of covering tests from which on there may be more: a
+// plan keeps no more than that.
+const wideMask = 20
+
+// Check grades the empty patch and returns the task with the tests that fail. The
 // task is usable if the grade's reason is TestsFailed.
 func (g *Grader) Check(ctx context.Context, t Task) (Task, Grade, error) {
 	grade, err := g.GradePatch(ctx, t, "")
-	if err != nil {
+	if err != nil || grade.Reason != TestsFailed {
 		return t, grade, err
 	}
 	t.FailToPass = grade.Failed
-	return t, grade, nil
+	if len(t.Mask.Tests) < wideMask {
+		return t, grade, nil
+	}
+	others := slices.DeleteFunc(slices.Clone(g.stable), func(id string) bool { return slices.Contains(t.Mask.Tests, id) })
+	rest, err := g.run(ctx, Edits{t.Mask.Path: t.Masked}, others)
+	t.AlsoFailing = rest.Failed
+	grade.CPU += rest.CPU
+	grade.Elapsed += rest.Elapsed
+	return t, grade, err
 }
 
 // AgentTree streams the tree that an agent gets: the body masked, the tests that
@@ -99,10 +111,10 @@ func (g *Grader) AgentTree(ctx context.Context, t Task, keep ...string) (io.Read
 }
 
 func (g *Grader) agentEdits(t Task, keep []string) (Edits, error) {
-	hide := slices.DeleteFunc(slices.Clone(t.FailToPass), func(id string) bool {
+	hidden := slices.DeleteFunc(slices.Concat(t.FailToPass, t.AlsoFailing), func(id string) bool {
 		return slices.ContainsFunc(keep, func(kept string) bool { return function(kept) == function(id) })
 	})
-	edits, err := g.hide(hide)
+	edits, err := g.hide(hidden)
 	if err != nil {
 		return nil, err
 	}
@@ -113,12 +125,16 @@ func (g *Grader) agentEdits(t Task, keep []string) (Edits, error) {
 // CheckVisible runs what an agent sees of the test files that lost a test, while
 // the body is masked: it must pass before the agent starts. Other files neither
 // changed nor execute the body.
-func (g *Grader) CheckVisible(ctx context.Context, t Task) (grade Grade, err error) {
+func (g *Grader) CheckVisible(ctx context.Context, t Task) (Grade, error) {
 	edits, err := g.agentEdits(t, nil)
 	if err != nil {
 		return Grade{}, err
 	}
-	tests := g.visible(edits, t.FailToPass)
+	return g.run(ctx, edits, g.visible(edits, t))
+}
+
+// run runs tests in a fresh tree with edits.
+func (g *Grader) run(ctx context.Context, edits Edits, tests []string) (grade Grade, err error) {
 	if len(tests) == 0 {
 		return Grade{Resolved: true, Reason: Resolved}, nil
 	}

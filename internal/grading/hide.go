@@ -126,9 +126,9 @@ func cut(content []byte, ranges []task.Lines) []byte {
 }
 
 // visible lists the stable tests that an edited test file still has.
-func (g *Grader) visible(edits Edits, hidden []string) []string {
+func (g *Grader) visible(edits Edits, t Task) []string {
 	gone := map[string]bool{}
-	for _, id := range hidden {
+	for _, id := range slices.Concat(t.FailToPass, t.AlsoFailing) {
 		gone[function(id)] = true
 	}
 	var tests []string

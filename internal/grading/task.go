@@ -23,6 +23,9 @@ type Task struct {
 	// FailToPass are the covering tests that fail while the body is masked; Check
 	// fills it.
 	FailToPass []string
+	// AlsoFailing are tests beyond the mask's own that fail too; Check fills it.
+	// They are hidden from an agent and grade nothing.
+	AlsoFailing []string
 }
 
 // Gold is the patch that puts the original body back.

@@ -13,9 +13,12 @@ import (
 )
 
 const (
-	outlined = 8
+	// What a command shows at most, in lines: a sample must stay short.
+	outlined = 6
 	headed   = 6
-	sited    = 2
+	imported = 4
+	used     = 4
+	sited    = 1
 )
 
 // reports are the attempts of SoftwareDesign.
@@ -74,22 +77,56 @@ type explorer struct {
 	site    string
 }
 
+// probe is one thing to look up: the command, and what to do with its output.
+type probe struct {
+	situation string
+	command   func() string
+	read      func(output string)
+}
+
 func (e *explorer) script(th *thoughts) *script {
-	outline := []step{e.outline, e.outlined}
-	head := []step{e.head, e.headed}
-	imports := []step{e.importing, e.imported}
-	users := []step{e.using, e.used}
-	// The order of looking does not matter, so it varies.
-	orders := [][][]step{
-		{outline, head, imports, users}, {head, outline, users, imports},
-		{outline, imports, head, users}, {imports, outline, head, users},
-		{users, outline, head, imports}, {outline, users, imports, head},
+	outline := probe{"outline", e.outline, e.outlined}
+	head := probe{"head", e.head, e.headed}
+	imports := probe{"imports", e.importing, e.imported}
+	users := probe{"users", e.using, e.used}
+	// The order of looking does not matter, nor what is looked up together.
+	plans := [][][]probe{
+		{{outline, head}, {imports, users}}, {{head, outline}, {users, imports}},
+		{{imports, outline}, {head, users}}, {{head}, {outline, imports}, {users}},
+		{{imports, head}, {outline, users}}, {{users}, {head, imports, outline}},
 	}
-	steps := slices.Concat(orders[th.pick("order", len(orders))]...)
+	var steps []step
+	for _, together := range plans[th.pick("plan", len(plans))] {
+		steps = append(steps, e.looking(together), e.reading(together))
+	}
 	if th.pick("site", 2) == 0 {
-		steps = append(steps, e.looking, e.looked)
+		site := []probe{{"site", e.siting, e.sited}}
+		steps = append(steps, e.looking(site), e.reading(site))
 	}
 	return &script{steps: append(steps, e.report), seen: map[string]bool{}, thoughts: th}
+}
+
+// looking runs the commands of some probes in one turn.
+func (e *explorer) looking(together []probe) step {
+	return func(s *script, _ result) turn {
+		var commands []string
+		for _, p := range together {
+			if command := p.command(); command != "" {
+				commands = append(commands, command)
+			}
+		}
+		return turn{thought: e.say(s, together[0].situation), command: joined(commands)}
+	}
+}
+
+// reading reads what the commands of some probes showed.
+func (e *explorer) reading(together []probe) step {
+	return func(_ *script, last result) turn {
+		for _, p := range together {
+			p.read(last.output)
+		}
+		return turn{}
+	}
 }
 
 func (e *explorer) say(s *script, situation string) string {
@@ -105,34 +142,29 @@ func (e *explorer) short() string {
 	return e.component.Name[strings.LastIndexByte(e.component.Name, '.')+1:]
 }
 
-func (e *explorer) outline(s *script, _ result) turn {
-	command := fmt.Sprintf("grep -nE '^(class|def) ' %s | head -%d", quoted(e.component.Path), outlined)
+func (e *explorer) outline() string {
 	if e.component.Kind == "class" {
-		command = fmt.Sprintf("sed -n '%d,%dp' %s | grep -E '^(class|    def) ' | head -%d",
+		return fmt.Sprintf("sed -n '%d,%dp' %s | grep -E '^ *(class|def) ' | head -%d",
 			e.component.StartLine, e.component.EndLine, quoted(e.component.Path), outlined)
 	}
-	return turn{thought: e.say(s, "outline"), command: command}
+	return fmt.Sprintf("grep -E '^(class|def) ' %s | head -%d", quoted(e.component.Path), outlined)
 }
 
 // outlined reads the names of definitions.
-func (e *explorer) outlined(s *script, last result) turn {
-	for line := range strings.Lines(last.output) {
+func (e *explorer) outlined(output string) {
+	for line := range strings.Lines(output) {
 		tokens := scan(line)
-		for i, token := range tokens[:max(0, len(tokens)-1)] {
-			if token.text == "class" || token.text == "def" {
-				e.symbols = append(e.symbols, tokens[i+1].text)
-				break
-			}
+		if len(tokens) < 2 || tokens[0].text != "class" && tokens[0].text != "def" {
+			continue
+		}
+		if name := tokens[1].text; name != e.short() && !slices.Contains(e.symbols, name) {
+			e.symbols = append(e.symbols, name)
 		}
 	}
-	if len(e.symbols) == 0 {
-		return s.fail("script-outline", last.output)
-	}
-	return turn{}
 }
 
 // head views the first lines, and no line of a held-out body.
-func (e *explorer) head(s *script, _ result) turn {
+func (e *explorer) head() string {
 	start := e.component.StartLine
 	end := min(start+headed-1, e.component.EndLine)
 	for _, hidden := range e.component.HeldOut {
@@ -141,42 +173,53 @@ func (e *explorer) head(s *script, _ result) turn {
 		}
 	}
 	if end < start {
-		return turn{}
+		return ""
 	}
-	return turn{thought: e.say(s, "head"), command: fmt.Sprintf("sed -n '%d,%dp' %s", start, end, quoted(e.component.Path))}
+	return fmt.Sprintf("sed -n '%d,%dp' %s", start, end, quoted(e.component.Path))
 }
 
 // headed takes the first sentence of the component's docstring: one that stands
 // before any definition inside it.
-func (e *explorer) headed(_ *script, last result) turn {
-	before, text, found := strings.Cut(last.output, `"""`)
-	inside := strings.Contains(before, "def ") || e.component.Kind == "module" && strings.Contains(before, "class ")
-	if !found || inside {
-		return turn{}
+func (e *explorer) headed(output string) {
+	text, found := e.docstring(output)
+	if !found {
+		return
 	}
-	text, _, _ = strings.Cut(text, `"""`)
 	text, _, _ = strings.Cut(strings.TrimSpace(text), "\n\n")
-	text = strings.Join(strings.Fields(text), " ")
-	sentence, _, whole := strings.Cut(text, ". ")
-	if !whole {
-		sentence = strings.TrimSuffix(sentence, ".")
-	}
-	if len(sentence) <= 160 && !strings.ContainsAny(sentence, "`\\|*") && !strings.Contains(sentence, delimiter) {
+	sentence, _, _ := strings.Cut(strings.Join(strings.Fields(text), " ")+" ", ". ")
+	sentence = strings.TrimRight(sentence, ". ")
+	if len(sentence) <= 160 && !strings.ContainsAny(sentence, "`\\|*:") && !strings.Contains(sentence, delimiter) {
 		e.purpose = sentence
 	}
-	return turn{}
 }
 
-func (e *explorer) importing(s *script, _ result) turn {
-	return turn{thought: e.say(s, "imports"), command: fmt.Sprintf("grep -nE '^(from|import) ' %s | head -%d", quoted(e.component.Path), outlined)}
+// docstring finds the component's docstring among shown lines.
+func (e *explorer) docstring(output string) (string, bool) {
+	if e.component.Kind == "class" {
+		_, after, found := strings.Cut(output, "class "+e.short())
+		if !found {
+			return "", false
+		}
+		output = after
+	}
+	before, text, found := strings.Cut(output, `"""`)
+	if !found || strings.Contains(before, "def ") || strings.Contains(before, "class ") {
+		return "", false
+	}
+	// A docstring that was shown in part ends with what was shown.
+	text, _, closed := strings.Cut(text, `"""`)
+	return text, closed || strings.Contains(text, "\n\n") || strings.Contains(text, ". ") || strings.Contains(text, ".\n")
+}
+
+func (e *explorer) importing() string {
+	return fmt.Sprintf("grep -E '^(from|import) ' %s | head -%d", quoted(e.component.Path), imported)
 }
 
 // imported reads the names of imported modules.
-func (e *explorer) imported(_ *script, last result) turn {
-	for line := range strings.Lines(last.output) {
-		_, statement, _ := strings.Cut(line, ":")
-		fields := strings.Fields(statement)
-		if len(fields) < 2 {
+func (e *explorer) imported(output string) {
+	for line := range strings.Lines(output) {
+		fields := strings.Fields(line)
+		if len(fields) < 2 || !strings.HasPrefix(line, "from ") && !strings.HasPrefix(line, "import ") {
 			continue
 		}
 		name := strings.TrimSuffix(fields[1], ",")
@@ -184,46 +227,38 @@ func (e *explorer) imported(_ *script, last result) turn {
 			e.imports = append(e.imports, name)
 		}
 	}
-	return turn{}
 }
 
-func (e *explorer) using(s *script, _ result) turn {
+func (e *explorer) using() string {
 	pattern := e.short()
 	if e.component.Kind == "module" {
-		pattern = "(from|import) .*" + pattern
+		pattern = "import.*" + pattern + "|from.*" + pattern
 	}
-	command := fmt.Sprintf("grep -rlwE '%s' --include='*.py' . | grep -vxF ./%s | sort | head -5", pattern, e.component.Path)
-	return turn{thought: e.say(s, "users"), command: command}
+	return fmt.Sprintf("grep -rlwE '%s' --include='*.py' . | sort | head -%d", pattern, used)
 }
 
-func (e *explorer) used(_ *script, last result) turn {
-	for line := range strings.Lines(last.output) {
-		if path, ok := strings.CutPrefix(strings.TrimSpace(line), "./"); ok {
+// used reads the paths of files, without the component's own.
+func (e *explorer) used(output string) {
+	for line := range strings.Lines(output) {
+		path, ok := strings.CutPrefix(strings.TrimSpace(line), "./")
+		if ok && path != e.component.Path && !slices.Contains(e.users, path) {
 			e.users = append(e.users, path)
 		}
 	}
-	return turn{}
 }
 
-func (e *explorer) looking(s *script, _ result) turn {
+func (e *explorer) siting() string {
 	if len(e.users) == 0 {
-		return turn{}
+		return ""
 	}
-	return turn{
-		thought: e.say(s, "site"),
-		command: fmt.Sprintf("grep -nw %s %s | head -%d | cut -c-100", quoted(e.short()), quoted(e.users[0]), sited),
-	}
+	return fmt.Sprintf("grep -nw %s %s | tail -%d | cut -c-80", quoted(e.short()), quoted(e.users[0]), sited)
 }
 
-// looked remembers the line of a usage.
-func (e *explorer) looked(_ *script, last result) turn {
-	if len(e.users) == 0 {
-		return turn{}
-	}
-	for line := range numbered(last.output) {
+// sited remembers the line of a usage.
+func (e *explorer) sited(output string) {
+	for line := range numbered(output) {
 		e.site = smaller(e.site, fmt.Sprintf("%s:%d", e.users[0], line))
 	}
-	return turn{}
 }
 
 func smaller(a, b string) string {
@@ -259,9 +294,9 @@ func (e *explorer) text() string {
 		"`" + e.short() + "` in `" + e.component.Path + "`: " + purpose,
 		list(e.symbols, "no definitions"),
 		list(e.imports, "no imports"),
-		list(users, "none found"),
+		list(users, "none shown"),
 		interactions,
-		list(tests, "none found"),
+		list(tests, "none shown"),
 	}
 	lines := make([]string, len(texts))
 	for i, text := range texts {

@@ -16,7 +16,7 @@ import (
 const (
 	// recoveryPercent of the trajectories are meant to hold a slip and its repair.
 	// Some slips are not noticed by the shown test, so the share comes out lower.
-	recoveryPercent = 45
+	recoveryPercent = 40
 	// slipTries bounds how many slips are tried until one fails.
 	slipTries = 2
 	// maxFile bounds the edited file as it is read back, in bytes.

@@ -15,13 +15,11 @@ const (
 	causalPercent = 90
 	// searches bounds the searches for names, namesPerSearch the names in one.
 	searches       = 4
-	namesPerSearch = 3
+	namesPerSearch = 4
 	// viewed bounds the lines of one view.
-	viewed = 12
+	viewed = 10
 	// delimiter ends the text of an edit in the shell.
 	delimiter = "EOF"
-	// everywhere searches all of the code.
-	everywhere = "--include='*.py' -r ."
 )
 
 // slip is a wrong first edit and the test that shows it.
@@ -35,7 +33,7 @@ func (s *slip) command() string {
 	if s == nil {
 		return ""
 	}
-	return "python3 -m pytest -q -rN --tb=line " + s.test
+	return "python3 -m pytest -q -rN --tb=line --no-header " + s.test
 }
 
 // shownTest returns a failing test that a task can name on a command line,
@@ -76,20 +74,24 @@ type implementer struct {
 	gap   int
 	// rounds counts the searches for missing names.
 	rounds int
+	// atOnce says that edits are checked by the same command, repaired that the
+	// slip was corrected.
+	atOnce   bool
+	repaired bool
 }
 
 func (i *implementer) script(th *thoughts) *script {
 	i.gap = i.task.Definition.BodyStartLine
 	i.start = i.defLine()
+	// Most agents check in the command that edits; some look first.
+	i.atOnce = th.pick("at once", 4) > 0
 	steps := []step{i.look, i.read, i.uses}
 	for range searches - 1 {
 		steps = append(steps, i.missing)
 	}
-	steps = append(steps, i.causal)
-	if i.wrong == nil {
-		steps = append(steps, i.write(i.body), i.load, i.loaded)
-	} else {
-		steps = append(steps, i.write(i.slipped()), i.test("test"), i.repair, i.test("retest"))
+	steps = append(steps, i.causal, i.write, i.check)
+	if i.wrong != nil {
+		steps = append(steps, i.repair, i.check)
 	}
 	return &script{steps: append(steps, i.submit), seen: map[string]bool{}, thoughts: th}
 }
@@ -105,13 +107,14 @@ func (i *implementer) defLine() int {
 	return i.task.Definition.StartLine
 }
 
-// look finds the function: at once with what follows where that is short, else
-// its line and that of the placeholder.
+// look finds the function: with what follows where that is short and the name is
+// its alone, else its line.
 func (i *implementer) look(s *script, _ result) turn {
-	name := i.task.Definition.SimpleName()
-	command := fmt.Sprintf("grep -n -e 'def %s' -e NotImplementedError %s", name, i.path())
-	if length := i.gap - i.start; length <= viewed && s.thoughts.pick("look", 2) == 0 {
-		command = fmt.Sprintf("grep -n -A%d 'def %s' %s", length, name, i.path())
+	definition := "def " + i.task.Definition.SimpleName()
+	command := fmt.Sprintf("grep -nw '%s' %s", definition, i.path())
+	alone := strings.Count(string(i.task.Masked), definition+"(") == 1
+	if length := i.gap - i.start; length <= viewed && alone && s.thoughts.pick("look", 4) > 0 {
+		command = fmt.Sprintf("grep -nw -A%d '%s' %s", length, definition, i.path())
 	}
 	return turn{thought: s.thoughts.say("look", i.slots()...), command: command}
 }
@@ -119,10 +122,10 @@ func (i *implementer) look(s *script, _ result) turn {
 // read views the header and the docstring if they were not shown yet.
 func (i *implementer) read(s *script, last result) turn {
 	shown := numbered(last.output)
-	if shown[i.start] == "" || shown[i.gap] == "" && i.gap-i.start <= viewed && !strings.Contains(last.output, "NotImplementedError") {
+	if shown[i.start] == "" {
 		return s.fail("script-look", last.output)
 	}
-	if shown[i.start+1] != "" || i.gap-i.start <= 1 {
+	if shown[i.start+1] != "" {
 		return turn{}
 	}
 	end := min(i.gap, i.start+viewed)
@@ -143,32 +146,30 @@ func (i *implementer) uses(s *script, _ result) turn {
 	if len(names) == 0 {
 		return turn{}
 	}
-	where := everywhere
-	if len(files) == 1 && files[i.task.Mask.Path] {
-		where = i.path()
-	}
-	return i.search(s, "uses", names, where)
+	return i.search(s, "uses", names, len(files) > 1 || !files[i.task.Mask.Path])
 }
 
 // missing searches for names that the body needs and that were not seen: in the
 // file first, then everywhere.
 func (i *implementer) missing(s *script, _ result) turn {
 	names := i.unseen(s)
-	if len(names) == 0 || i.rounds > 0 && i.share(s) >= causalPercent {
+	if i.share(s) >= causalPercent {
 		return turn{}
 	}
-	where := i.path()
-	if i.rounds > 0 {
-		where = everywhere
-	}
 	i.rounds++
-	return i.search(s, "more", names[:min(len(names), namesPerSearch)], where)
+	return i.search(s, "more", names[:min(len(names), namesPerSearch)], i.rounds > 1)
 }
 
-func (i *implementer) search(s *script, situation string, names []string, where string) turn {
-	pattern := strings.Join(names, "|")
-	// A first line of each file is enough for one name; more names need more lines.
-	command := fmt.Sprintf("grep -nwE '%s' %s | head -%d | cut -c-100", pattern, where, 2*len(names)+1)
+// search looks up the first line with each name, in the file or everywhere.
+func (i *implementer) search(s *script, situation string, names []string, everywhere bool) turn {
+	find := "grep -nwm1 %s " + i.path()
+	if everywhere {
+		find = "grep -rnwm1 %s --include='*.py' . | head -1"
+	}
+	command := fmt.Sprintf(find, names[0])
+	if len(names) > 1 {
+		command = fmt.Sprintf("for n in %s; do %s; done", strings.Join(names, " "), fmt.Sprintf(find, "$n"))
+	}
 	return turn{thought: s.thoughts.say(situation, "{words}", strings.Join(names, ", ")), command: command}
 }
 
@@ -201,43 +202,50 @@ func (i *implementer) slipped() []string {
 }
 
 // write replaces the placeholder.
-func (i *implementer) write(body []string) step {
-	return func(s *script, _ result) turn {
-		return turn{
-			thought: s.thoughts.say("write", append(i.slots(), "{line}", strconv.Itoa(i.gap))...),
-			command: edit(s.thoughts.pick("edit", len(edits)), i.path(), i.gap, body),
-			slip:    i.wrong != nil,
-		}
+func (i *implementer) write(s *script, _ result) turn {
+	body := i.body
+	if i.wrong != nil {
+		body = i.slipped()
+	}
+	return turn{
+		thought: s.thoughts.say("write", append(i.slots(), "{line}", strconv.Itoa(i.gap))...),
+		command: i.checked(edit(s.thoughts.pick("edit", len(edits)), i.path(), i.gap, body)),
+		slip:    i.wrong != nil,
 	}
 }
 
-// load checks the edit where no test is shown.
-func (i *implementer) load(s *script, last result) turn {
+// checked adds the check to the command of an edit where it is made at once.
+func (i *implementer) checked(command string) string {
+	if i.atOnce {
+		return command + "\n" + i.checking()
+	}
+	return command
+}
+
+// checking is the shown test, or an import where none is shown.
+func (i *implementer) checking() string {
+	if i.wrong != nil {
+		return i.wrong.command()
+	}
+	return fmt.Sprintf("python3 -c 'import %s'", i.task.Module)
+}
+
+// check runs the check of an edit that was made without.
+func (i *implementer) check(s *script, last result) turn {
+	if i.atOnce {
+		return turn{}
+	}
 	if last.code != 0 {
 		return s.fail("script-edit", last.output)
 	}
-	command := fmt.Sprintf("python3 -c 'import %s'", i.task.Module)
-	if s.thoughts.pick("load", 2) == 0 {
-		command = "git diff --stat && " + command
+	situation := "import"
+	switch {
+	case i.wrong != nil && i.repaired:
+		situation = "retest"
+	case i.wrong != nil:
+		situation = "test"
 	}
-	return turn{thought: s.thoughts.say("import", i.slots()...), command: command}
-}
-
-func (i *implementer) loaded(s *script, last result) turn {
-	if last.code != 0 {
-		return s.fail("script-import", last.output)
-	}
-	return turn{}
-}
-
-// test runs the shown test after an edit.
-func (i *implementer) test(situation string) step {
-	return func(s *script, last result) turn {
-		if last.code != 0 {
-			return s.fail("script-edit", last.output)
-		}
-		return turn{thought: s.thoughts.say(situation), command: i.wrong.command()}
-	}
+	return turn{thought: s.thoughts.say(situation, i.slots()...), command: i.checking()}
 }
 
 // repair corrects the one wrong line once the test failed.
@@ -245,11 +253,12 @@ func (i *implementer) repair(s *script, last result) turn {
 	if last.code != 1 {
 		return s.fail("slip-survived", last.output)
 	}
+	i.repaired = true
 	line := i.gap + i.wrong.mutant.line
 	slots := append(i.slots(), "{line}", strconv.Itoa(line), "{error}", errorName(last.output))
 	return turn{
 		thought: s.thoughts.say("repair", slots...),
-		command: edit(0, i.path(), line, []string{i.body[i.wrong.mutant.line]}),
+		command: i.checked(edit(0, i.path(), line, []string{i.body[i.wrong.mutant.line]})),
 	}
 }
 
@@ -274,7 +283,7 @@ func errorName(output string) string {
 			return word
 		}
 	}
-	return "failure"
+	return "a failure"
 }
 
 // edits are ways to replace one line of a file by a text.
