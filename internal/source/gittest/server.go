@@ -32,7 +32,7 @@ func New(t testing.TB) *Server {
 	t.Helper()
 	s := &Server{root: t.TempDir()}
 	backend := &cgi.Handler{
-		Path: filepath.Join(strings.TrimSpace(run(t, s.root, "git", "--exec-path")), "git-http-backend"),
+		Path: filepath.Join(strings.TrimSpace(git(t, s.root, "--exec-path")), "git-http-backend"),
 		Env: []string{
 			"GIT_PROJECT_ROOT=" + s.root, "GIT_HTTP_EXPORT_ALL=1",
 			"GIT_CONFIG_COUNT=1", "GIT_CONFIG_KEY_0=safe.directory", "GIT_CONFIG_VALUE_0=*",
@@ -100,38 +100,38 @@ type Repository struct {
 func (s *Server) Repository(t testing.TB, name string) Repository {
 	t.Helper()
 	r := Repository{dir: filepath.Join(s.root, name), URL: s.URL + "/" + name}
-	run(t, s.root, "git", "init", "-q", "--bare", "--initial-branch=main", r.dir)
+	git(t, s.root, "init", "-q", "--bare", "--initial-branch=main", r.dir)
 	return r
 }
 
 // Commit adds an empty commit to a branch and returns its id.
 func (r Repository) Commit(t testing.TB, branch, message string) string {
 	t.Helper()
-	tree := strings.TrimSpace(run(t, r.dir, "git", "hash-object", "-t", "tree", "-w", "--stdin"))
+	tree := strings.TrimSpace(git(t, r.dir, "hash-object", "-t", "tree", "-w", "--stdin"))
 	args := []string{"commit-tree", "-m", message}
 	if parent, err := exec.Command("git", "-C", r.dir, "rev-parse", "-q", "--verify", "refs/heads/"+branch).Output(); err == nil {
 		args = append(args, "-p", strings.TrimSpace(string(parent)))
 	}
-	commit := strings.TrimSpace(run(t, r.dir, "git", append(args, tree)...))
-	run(t, r.dir, "git", "update-ref", "refs/heads/"+branch, commit)
+	commit := strings.TrimSpace(git(t, r.dir, append(args, tree)...))
+	git(t, r.dir, "update-ref", "refs/heads/"+branch, commit)
 	return commit
 }
 
 // Head returns the commit of a branch.
 func (r Repository) Head(t testing.TB, branch string) string {
 	t.Helper()
-	return strings.TrimSpace(run(t, r.dir, "git", "rev-parse", "refs/heads/"+branch))
+	return strings.TrimSpace(git(t, r.dir, "rev-parse", "refs/heads/"+branch))
 }
 
 // Tag makes an annotated tag of a commit.
 func (r Repository) Tag(t testing.TB, name, commit string) {
 	t.Helper()
-	run(t, r.dir, "git", "tag", "-f", "-m", name, name, commit)
+	git(t, r.dir, "tag", "-f", "-m", name, name, commit)
 }
 
-func run(t testing.TB, dir, name string, args ...string) string {
+func git(t testing.TB, dir string, args ...string) string {
 	t.Helper()
-	cmd := exec.Command(name, args...)
+	cmd := exec.Command("git", args...)
 	cmd.Dir = dir
 	cmd.Env = append(os.Environ(),
 		"GIT_CONFIG_NOSYSTEM=1", "GIT_CONFIG_GLOBAL=/dev/null",
@@ -140,7 +140,7 @@ func run(t testing.TB, dir, name string, args ...string) string {
 	cmd.Stderr = &stderr
 	out, err := cmd.Output()
 	if err != nil {
-		t.Fatalf("%s %s: %v\n%s", name, strings.Join(args, " "), err, stderr.String())
+		t.Fatalf("git %s: %v\n%s", strings.Join(args, " "), err, stderr.String())
 	}
 	return string(out)
 }
