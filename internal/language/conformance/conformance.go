@@ -52,12 +52,16 @@ type Ending struct {
 	Error error
 }
 
-const timeout = 2 * time.Minute
+const (
+	timeout = 2 * time.Minute
+	// library is the directory of the fixture's tree.
+	library = "library"
+)
 
 // Run runs the suite. It must not run beside parallel tests.
 func Run(t *testing.T, adapter language.Adapter, fixture Fixture) {
 	box := StartBox(t)
-	PutTree(t, box, "library", fixture.Library)
+	PutTree(t, box, library, fixture.Library)
 	t.Run("Inspect", func(t *testing.T) { testInspect(t, adapter, box, fixture) })
 	t.Run("MaskBody", func(t *testing.T) { testMasks(t, adapter, box, fixture) })
 	t.Run("RunTests", func(t *testing.T) { testOutcomes(t, adapter, box, fixture) })
@@ -76,10 +80,10 @@ func inspect(t *testing.T, adapter language.Adapter, box sandbox.Box, dir string
 	return inventory
 }
 
-// files lists everything in a directory of the box: adapters must leave nothing.
-func files(t *testing.T, box sandbox.Box, dir string) string {
+// files lists everything in the library's tree: adapters must leave nothing.
+func files(t *testing.T, box sandbox.Box) string {
 	t.Helper()
-	result, err := box.Run(t.Context(), sandbox.Command{Args: []string{"sh", "-c", "find . -type f | sort"}, Dir: dir, Timeout: timeout})
+	result, err := box.Run(t.Context(), sandbox.Command{Args: []string{"sh", "-c", "find . -type f | sort"}, Dir: library, Timeout: timeout})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -87,12 +91,12 @@ func files(t *testing.T, box sandbox.Box, dir string) string {
 }
 
 func testInspect(t *testing.T, adapter language.Adapter, box sandbox.Box, fixture Fixture) {
-	before := files(t, box, "library")
-	first := inspect(t, adapter, box, "library")
-	if diff := cmp.Diff(first, inspect(t, adapter, box, "library")); diff != "" {
+	before := files(t, box)
+	first := inspect(t, adapter, box, library)
+	if diff := cmp.Diff(first, inspect(t, adapter, box, library)); diff != "" {
 		t.Errorf("a second inspection differs:\n%s", diff)
 	}
-	if diff := cmp.Diff(before, files(t, box, "library")); diff != "" {
+	if diff := cmp.Diff(before, files(t, box)); diff != "" {
 		t.Errorf("the tree changed:\n%s", diff)
 	}
 	if len(first.Errors) != 1 || first.Errors[0].Path != fixture.BrokenFile {
@@ -111,7 +115,7 @@ type masked struct {
 // of them at once: what is masked must parse, have one statement, and leave
 // every other definition as it was.
 func testMasks(t *testing.T, adapter language.Adapter, box sandbox.Box, fixture Fixture) {
-	inventory := inspect(t, adapter, box, "library")
+	inventory := inspect(t, adapter, box, library)
 	tree := fstest.MapFS{}
 	var all []masked
 	for _, module := range inventory.Modules {
@@ -196,13 +200,13 @@ func checkMaskedModule(t *testing.T, m masked, after language.Module) {
 	}
 }
 
-func run(t *testing.T, adapter language.Adapter, box sandbox.Box, dir string, request language.TestRequest) *language.TestReport {
+func run(t *testing.T, adapter language.Adapter, box sandbox.Box, request language.TestRequest) *language.TestReport {
 	t.Helper()
 	request.Timeout, request.Canary = timeout, true
 	if request.HashSeed == 0 {
 		request.HashSeed = 1
 	}
-	report, err := adapter.RunTests(t.Context(), box, dir, request)
+	report, err := adapter.RunTests(t.Context(), box, library, request)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -210,21 +214,21 @@ func run(t *testing.T, adapter language.Adapter, box sandbox.Box, dir string, re
 }
 
 func testOutcomes(t *testing.T, adapter language.Adapter, box sandbox.Box, fixture Fixture) {
-	before := files(t, box, "library")
-	report := run(t, adapter, box, "library", language.TestRequest{})
+	before := files(t, box)
+	report := run(t, adapter, box, language.TestRequest{})
 	if report.State != language.StateCompleted {
 		t.Fatalf("the run is %s:\n%s", report.State, report.Output)
 	}
 	if diff := cmp.Diff(fixture.Outcomes, report.Outcomes()); diff != "" {
 		t.Errorf("outcomes (-want +got):\n%s", diff)
 	}
-	if diff := cmp.Diff(before, files(t, box, "library")); diff != "" {
+	if diff := cmp.Diff(before, files(t, box)); diff != "" {
 		t.Errorf("the tree changed:\n%s", diff)
 	}
 	if report.CPU <= 0 || report.Elapsed <= 0 {
 		t.Errorf("CPU %s, elapsed %s", report.CPU, report.Elapsed)
 	}
-	other := run(t, adapter, box, "library", language.TestRequest{HashSeed: fixture.FlakySeed})
+	other := run(t, adapter, box, language.TestRequest{HashSeed: fixture.FlakySeed})
 	if got := other.Outcomes()[fixture.Flaky]; got == fixture.Outcomes[fixture.Flaky] {
 		t.Errorf("%s is %s under both hash seeds", fixture.Flaky, got)
 	}
@@ -235,15 +239,15 @@ func testOutcomes(t *testing.T, adapter language.Adapter, box sandbox.Box, fixtu
 			ids, selected[id] = append(ids, id), outcome
 		}
 	}
-	report = run(t, adapter, box, "library", language.TestRequest{Select: ids})
+	report = run(t, adapter, box, language.TestRequest{Select: ids})
 	if diff := cmp.Diff(selected, report.Outcomes()); diff != "" || report.State != language.StateCompleted {
 		t.Errorf("selected tests are %s (-want +got):\n%s", report.State, diff)
 	}
 }
 
 func testCoverage(t *testing.T, adapter language.Adapter, box sandbox.Box, fixture Fixture) {
-	inventory := inspect(t, adapter, box, "library")
-	report := run(t, adapter, box, "library", language.TestRequest{Coverage: true})
+	inventory := inspect(t, adapter, box, library)
+	report := run(t, adapter, box, language.TestRequest{Coverage: true})
 	if diff := cmp.Diff(fixture.Outcomes, report.Outcomes()); diff != "" {
 		t.Errorf("outcomes under coverage (-want +got):\n%s", diff)
 	}

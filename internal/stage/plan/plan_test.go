@@ -1,7 +1,6 @@
 package plan
 
 import (
-	"bytes"
 	"encoding/json"
 	"errors"
 	"io/fs"
@@ -187,6 +186,32 @@ func TestPlanOfTheLibrary(t *testing.T) {
 	if n := result.Counts["masks"]; n < 5 {
 		t.Errorf("counts are %v", result.Counts)
 	}
+	checkComponents(t, content[task.ComponentsFile])
+}
+
+func checkComponents(t *testing.T, text string) {
+	t.Helper()
+	components := map[string]task.Component{}
+	for _, component := range lines[task.Component](t, text) {
+		components[component.Kind+" "+component.Name] = component
+	}
+	names := slices.Sorted(maps.Keys(components))
+	for _, want := range []string{"class Stock", "module bookshop.prices", "module bookshop.stock"} {
+		if !slices.Contains(names, want) {
+			t.Errorf("%s is no component: %v", want, names)
+		}
+	}
+	stock := components["class Stock"]
+	wantDependencies := []task.Reference{{Name: "OutOfStock", Path: "src/bookshop/errors.py"}, {Name: "total", Path: "src/bookshop/prices.py"}}
+	if diff := cmp.Diff(wantDependencies, stock.Dependencies); diff != "" {
+		t.Errorf("dependencies of Stock (-want +got):\n%s", diff)
+	}
+	if diff := cmp.Diff([]string{"src/bookshop/__init__.py"}, stock.Usages); diff != "" {
+		t.Errorf("usages of Stock (-want +got):\n%s", diff)
+	}
+	if diff := cmp.Diff([]string{"tests/unit/test_stock.py"}, stock.Tests); diff != "" {
+		t.Errorf("tests of Stock (-want +got):\n%s", diff)
+	}
 }
 
 // The recipe with all functions held out or trained in turn must never show a
@@ -288,8 +313,6 @@ func TestRefusals(t *testing.T) {
 	usePytest(t)
 	few := recipeOf()
 	few.Experience.MinSamples = 100_000
-	asked := recipeOf()
-	asked.Evaluation.Kinds = []v1alpha1.EvaluationKind{{Name: v1alpha1.KindContextualImplementation, Tasks: 90, MinimumTasks: 80}}
 	slow := recipeOf()
 	slow.Experience.TestTimeout.Duration = 5 * time.Second
 	elsewhere := recipeOf()
@@ -324,10 +347,6 @@ func TestRefusals(t *testing.T) {
 			tree: os.DirFS(library), recipe: few,
 			class: v1alpha1.FailureData, want: []string{"experience.minSamples is 100000", "masked functions", "repository.include"},
 		},
-		"too few tasks": {
-			tree: os.DirFS(library), recipe: asked,
-			class: v1alpha1.FailureData, want: []string{"of kind ContextualImplementation", "at least 80", "evaluation.holdoutPercent"},
-		},
 	}
 	for name, c := range cases {
 		t.Run(name, func(t *testing.T) {
@@ -350,9 +369,11 @@ func TestRefusals(t *testing.T) {
 }
 
 func TestCorruptLedger(t *testing.T) {
-	usePytest(t)
-	w := newWorld(t, os.DirFS(library), recipeOf())
-	folder, err := w.store.Path(contract.LedgerFolder)
+	store, err := artifact.Open(t.TempDir())
+	if err != nil {
+		t.Fatal(err)
+	}
+	folder, err := store.Path(contract.LedgerFolder)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -362,7 +383,7 @@ func TestCorruptLedger(t *testing.T) {
 	if err := os.WriteFile(filepath.Join(folder, ledger.FileName), []byte("garbage\n"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	_, err = Run(t.Context(), w.env)
+	err = (&mine{recipe: recipeOf()}).split(store, "c0ffee")
 	if stage.ClassOf(err) != v1alpha1.FailureIntegrity || !strings.Contains(err.Error(), "ledger/split.jsonl") {
 		t.Errorf("got %v", err)
 	}
@@ -406,35 +427,5 @@ func TestClusters(t *testing.T) {
 	}
 	if members != len(functions) {
 		t.Errorf("%d members of %d functions", members, len(functions))
-	}
-}
-
-func TestComponents(t *testing.T) {
-	usePytest(t)
-	w := newWorld(t, os.DirFS(library), recipeOf())
-	w.run(t)
-	components := map[string]task.Component{}
-	for _, component := range lines[task.Component](t, w.content(t)[task.ComponentsFile]) {
-		components[component.Kind+" "+component.Name] = component
-	}
-	names := slices.Sorted(maps.Keys(components))
-	for _, want := range []string{"class Stock", "module bookshop.prices", "module bookshop.stock"} {
-		if !slices.Contains(names, want) {
-			t.Errorf("%s is no component: %v", want, names)
-		}
-	}
-	stock := components["class Stock"]
-	wantDependencies := []task.Reference{{Name: "OutOfStock", Path: "src/bookshop/errors.py"}, {Name: "total", Path: "src/bookshop/prices.py"}}
-	if diff := cmp.Diff(wantDependencies, stock.Dependencies); diff != "" {
-		t.Errorf("dependencies of Stock (-want +got):\n%s", diff)
-	}
-	if diff := cmp.Diff([]string{"src/bookshop/__init__.py"}, stock.Usages); diff != "" {
-		t.Errorf("usages of Stock (-want +got):\n%s", diff)
-	}
-	if diff := cmp.Diff([]string{"tests/unit/test_stock.py"}, stock.Tests); diff != "" {
-		t.Errorf("tests of Stock (-want +got):\n%s", diff)
-	}
-	if bytes.Contains([]byte(strings.Join(names, " ")), []byte("broken")) {
-		t.Errorf("a file that does not parse is a component: %v", names)
 	}
 }
