@@ -7,6 +7,7 @@ import (
 	"github.com/repoexpert/operator/internal/engine"
 	"github.com/repoexpert/operator/internal/guard"
 	"github.com/repoexpert/operator/internal/stage"
+	"github.com/repoexpert/operator/internal/stage/curate"
 	"github.com/repoexpert/operator/internal/stage/evaluate"
 	"github.com/repoexpert/operator/internal/stage/experience"
 	"github.com/repoexpert/operator/internal/stage/fetch"
@@ -21,6 +22,7 @@ var stages = map[v1alpha1.StageName]stage.Func{
 	v1alpha1.StageSetup:      setup.Run,
 	v1alpha1.StagePlan:       plan.Run,
 	v1alpha1.StageExperience: experience.Run,
+	v1alpha1.StageCurate:     curate.Run,
 	v1alpha1.StageTrain:      train.Run,
 	v1alpha1.StageEvaluate:   evaluate.Run,
 }

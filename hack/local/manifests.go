@@ -32,7 +32,7 @@ func DemoClass(images Images, tools Toolchain) Class {
 	return Class{
 		Name: "demo", PythonImage: images.Python, PythonPath: tools.PythonPath, ToolsMount: ToolsMount,
 		BaseModelPath: BaseModelName, Engine: "Transformers", Memory: "8Gi", Answers: "Computed",
-		Seed: 1, Facts: 60, MinimumTasks: 50, Epochs: 4,
+		Seed: 1, Facts: 60, MinimumTasks: 50, Epochs: 2,
 	}
 }
 
