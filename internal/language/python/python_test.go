@@ -212,3 +212,61 @@ func TestImageLacks(t *testing.T) {
 		})
 	}
 }
+
+// What Setup installed is found in each layout that installers make, before the
+// image's own packages, and never before the tree: an editable install or a
+// built copy of the repository would hide the tree that is tested.
+func TestInstalledPackages(t *testing.T) {
+	usePytest(t)
+	version, err := exec.Command("python3", "-c", "import sys; print('python%d.%d' % sys.version_info[:2])").Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	cases := map[string]struct{ folder, marker string }{
+		"a prefix": {folder: "lib/" + strings.TrimSpace(string(version)) + "/site-packages"},
+		"a folder": {folder: "site-packages"},
+		"a target": {folder: ".", marker: "dep-1.0.dist-info/METADATA"},
+	}
+	for name, c := range cases {
+		t.Run(name, func(t *testing.T) {
+			environment := t.TempDir()
+			files := map[string]string{"dep.py": "x = 1\n", "own.py": "old = True\n", "pluggy/__init__.py": "raise ImportError('found first')\n"}
+			if c.marker != "" {
+				files[c.marker] = "Name: dep\n"
+			}
+			for name, text := range files {
+				write(t, filepath.Join(environment, c.folder, name), text)
+			}
+			box := conformance.StartBox(t)
+			conformance.PutTree(t, box, "tree", fstest.MapFS{
+				"src/own.py": file("old = False\n"),
+				"test_a.py":  file("import subprocess, sys\n\nimport dep\nimport own\n\n\ndef test_a():\n    assert dep.x == 1 and not own.old\n    subprocess.run([sys.executable, '-c', 'import dep, own; assert not own.old'], check=True)\n"),
+			})
+			adapter := Adapter{environment: environment}
+			report, err := adapter.RunTests(t.Context(), box, "tree", language.TestRequest{Timeout: time.Minute})
+			if !errors.Is(err, language.ErrEnvironment) {
+				t.Errorf("the image's packages came first: %v, %+v", err, report)
+			}
+			if err := os.RemoveAll(filepath.Join(environment, c.folder, "pluggy")); err != nil {
+				t.Fatal(err)
+			}
+			report, err = adapter.RunTests(t.Context(), box, "tree", language.TestRequest{Timeout: time.Minute, Canary: true})
+			if err != nil {
+				t.Fatal(err)
+			}
+			if report.State != language.StateCompleted || report.Count(language.OutcomePassed) != 1 {
+				t.Errorf("the run is %s:\n%s", report.State, report.Output)
+			}
+		})
+	}
+}
+
+func write(t *testing.T, place, text string) {
+	t.Helper()
+	if err := os.MkdirAll(filepath.Dir(place), 0o750); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(place, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+}
