@@ -13,12 +13,14 @@ import (
 
 	batchv1 "k8s.io/api/batch/v1"
 	corev1 "k8s.io/api/core/v1"
+	rbacv1 "k8s.io/api/rbac/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/util/wait"
 	clientgoscheme "k8s.io/client-go/kubernetes/scheme"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/envtest"
+	"sigs.k8s.io/yaml"
 
 	"github.com/repoexpert/operator/api/v1alpha1"
 	"github.com/repoexpert/operator/internal/contract"
@@ -33,7 +35,8 @@ const (
 
 // TestManager runs the whole manager against a real API server: an expert of a
 // fixed commit leads to a run, the run to a Job, and the Job's end to the next
-// Job, by watches and caches alone. No kubelet runs: the test plays it.
+// Job, by watches and caches alone and under the shipped roles. No kubelet runs:
+// the test plays it.
 func TestManager(t *testing.T) {
 	api := startServer(t)
 	const probes = "127.0.0.1:18081"
@@ -84,8 +87,16 @@ func startServer(t *testing.T) client.Client {
 			t.Error(err)
 		}
 	})
+	user, err := environment.AddUser(envtest.User{Name: "manager"}, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	content, err := user.KubeConfig()
+	if err != nil {
+		t.Fatal(err)
+	}
 	kubeconfig := filepath.Join(t.TempDir(), "kubeconfig")
-	if err := os.WriteFile(kubeconfig, environment.KubeConfig, 0o600); err != nil {
+	if err := os.WriteFile(kubeconfig, content, 0o600); err != nil {
 		t.Fatal(err)
 	}
 	t.Setenv("KUBECONFIG", kubeconfig)
@@ -100,7 +111,40 @@ func startServer(t *testing.T) client.Client {
 	if err != nil {
 		t.Fatal(err)
 	}
+	authorize(t, api)
 	return api
+}
+
+// authorize gives the manager's user the roles that are shipped, and no more.
+func authorize(t *testing.T, api client.Client) {
+	t.Helper()
+	user := rbacv1.Subject{APIGroup: rbacv1.GroupName, Kind: rbacv1.UserKind, Name: "manager"}
+	var cluster rbacv1.ClusterRole
+	load(t, "role.yaml", &cluster)
+	create(t, api, &cluster)
+	create(t, api, &rbacv1.ClusterRoleBinding{
+		ObjectMeta: metav1.ObjectMeta{Name: cluster.Name}, Subjects: []rbacv1.Subject{user},
+		RoleRef: rbacv1.RoleRef{APIGroup: rbacv1.GroupName, Kind: "ClusterRole", Name: cluster.Name},
+	})
+	var leader rbacv1.Role
+	load(t, "leader_election_role.yaml", &leader)
+	leader.Namespace = "default"
+	create(t, api, &leader)
+	create(t, api, &rbacv1.RoleBinding{
+		ObjectMeta: metav1.ObjectMeta{Namespace: "default", Name: leader.Name}, Subjects: []rbacv1.Subject{user},
+		RoleRef: rbacv1.RoleRef{APIGroup: rbacv1.GroupName, Kind: "Role", Name: leader.Name},
+	})
+}
+
+func load(t *testing.T, file string, o any) {
+	t.Helper()
+	content, err := os.ReadFile(filepath.Join("config", "rbac", file))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := yaml.UnmarshalStrict(content, o); err != nil {
+		t.Fatal(err)
+	}
 }
 
 func create(t *testing.T, api client.Client, o client.Object) {

@@ -15,10 +15,12 @@ import (
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime/schema"
+	"k8s.io/utils/ptr"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/repoexpert/operator/api/v1alpha1"
 	"github.com/repoexpert/operator/internal/pipeline"
+	"github.com/repoexpert/operator/internal/resources"
 )
 
 func inNamespace(c *cluster) client.ListOption { return client.InNamespace(c.name) }
@@ -508,5 +510,38 @@ func TestEditedGateDecidesAgain(t *testing.T) {
 	}
 	if got := c.get(c.run).Status.Verdict.GateDigest; got != fmt.Sprint(c.class.Spec.Gate.MinGainPoints) {
 		t.Errorf("verdict of gate %s", got)
+	}
+}
+
+// TestShapedJobsAreAccepted: the API server takes the Job of each stage with all
+// that a class may say of pods.
+func TestShapedJobsAreAccepted(t *testing.T) {
+	c := newCluster(t)
+	run := c.get(c.run)
+	shape := v1alpha1.PodShape{
+		NodeSelector:      map[string]string{"pool": "experts"},
+		Tolerations:       []corev1.Toleration{{Key: "gpu", Operator: corev1.TolerationOpExists}},
+		PriorityClassName: "high",
+		RuntimeClassName:  ptr.To("gvisor"),
+		Labels:            map[string]string{"kueue.x-k8s.io/queue-name": "experts"},
+		Env:               []v1alpha1.EnvVar{{Name: "A", Value: "b"}},
+		ToolVolumes:       []v1alpha1.ToolVolume{{Name: "venv", ClaimName: "venv", MountPath: "/opt/venv"}},
+	}
+	run.Spec.Recipe.Pods = v1alpha1.Pods{Worker: shape, Sandbox: shape, Trainer: shape, Engine: shape}
+	run.Spec.Recipe.Repository.SecretRef = &v1alpha1.LocalSecretReference{Name: "git"}
+	for _, stage := range v1alpha1.Stages {
+		t.Run(string(stage), func(t *testing.T) {
+			id := pipeline.AttemptID{Stage: stage, Number: 1}
+			job, err := resources.StageJob{
+				Run: run, Name: pipeline.JobName(run.Name, stage, 1), Key: "key", Spec: pipeline.SpecFor(run, id, nil),
+				WorkerImage: "registry.example/worker:1", AccessMode: v1alpha1.ReadWriteOnce,
+			}.Job()
+			if err != nil {
+				t.Fatal(err)
+			}
+			if err := server.Create(t.Context(), job, client.DryRunAll); err != nil {
+				t.Error(err)
+			}
+		})
 	}
 }

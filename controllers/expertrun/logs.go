@@ -31,8 +31,7 @@ const (
 	progressBytes = 8 << 10
 )
 
-// LogReader reads the end of a container's log: at most lines lines and bytes
-// bytes.
+// LogReader reads the end of a container's log, bounded in lines and in bytes.
 type LogReader interface {
 	Tail(ctx context.Context, pod types.NamespacedName, container string, lines, bytes int64) (string, error)
 }
