@@ -29,6 +29,8 @@ func (t *training) describe(result recipe.Result) (recipe.Seen, int64, error) {
 	if err := writeJSON(filepath.Join(t.draft.Path(), recipe.SeenFile), seen); err != nil {
 		return seen, 0, err
 	}
+	// Files of an output hold no times.
+	result.Seconds = 0
 	return seen, samples, writeJSON(filepath.Join(t.draft.Path(), reportFile), report{Training: t.spec, Result: result})
 }
 
