@@ -1,172 +1,195 @@
 package curate
 
 import (
-	"encoding/json"
-	"errors"
+	"bytes"
+	_ "embed"
 	"fmt"
 	"maps"
-	"os"
-	"path/filepath"
 	"slices"
 	"strings"
+	"text/template"
 
 	"github.com/repoexpert/operator/api/v1alpha1"
 	"github.com/repoexpert/operator/internal/stage"
 	"github.com/repoexpert/operator/internal/task"
 )
 
-// Why a sample is not in the data set.
-const (
-	dropDuplicate = "duplicate"
-	dropLeak      = "sharesHeldOutCode"
-	dropTooLong   = "tooLong"
-)
-
-// funnel counts what became of candidates.
-type funnel struct {
-	// experience sums the shards' own figures, by their names.
-	experience map[string]int64
-	read       int
-	drops      map[string]int
+// Card describes a data set.
+type Card struct {
+	Commit    string `json:"commit"`
+	BaseModel string `json:"baseModel"`
+	// Answers is Shuffled for the control experiment.
+	Answers   v1alpha1.Answers `json:"answers"`
+	MaxLength int32            `json:"maxLength"`
+	Shards    int32            `json:"shards"`
+	Seed      int64            `json:"seed"`
+	Units     []*UnitCard      `json:"units"`
+	// Samples and Tokens of the whole data set.
+	Samples   int       `json:"samples"`
+	Tokens    int       `json:"tokens"`
+	Diversity Diversity `json:"diversity"`
 }
 
-func newFunnel() *funnel {
-	return &funnel{experience: map[string]int64{}, drops: map[string]int{dropDuplicate: 0, dropLeak: 0, dropTooLong: 0}}
+// UnitCard is the funnel of one unit: of the candidates that Experience ran, it
+// kept some; those read are either dropped, by code, or trained.
+type UnitCard struct {
+	Name       v1alpha1.UnitName `json:"name"`
+	Candidates int64             `json:"candidates"`
+	Run        int64             `json:"run"`
+	Kept       int64             `json:"kept"`
+	Read       int               `json:"read"`
+	Dropped    map[string]int    `json:"dropped"`
+	Trained    int               `json:"trained"`
+	// Tasks are the distinct tasks, or facts, among the trained samples.
+	Tasks int `json:"tasks"`
+	// Recovered trajectories hold a failing first edit.
+	Recovered  int            `json:"recovered"`
+	Provenance map[string]int `json:"provenance"`
+	Lengths    Lengths        `json:"lengths"`
+	// CPUSeconds in the sandbox for the samples that reached the tokenizer.
+	CPUSeconds float64 `json:"cpuSeconds"`
 }
 
-func (f *funnel) add(counts map[string]int64) {
-	for name, n := range counts {
-		f.experience[name] += n
+// Lengths of samples in tokens.
+type Lengths struct {
+	Shortest int `json:"shortest"`
+	Median   int `json:"median"`
+	Longest  int `json:"longest"`
+	All      int `json:"all"`
+}
+
+func newCard(env stage.Env) *Card {
+	r := env.Spec.Recipe
+	card := &Card{
+		Commit: env.Spec.Commit, BaseModel: r.BaseModel.Name, Answers: r.Training.Answers,
+		MaxLength: r.Training.MaxLength, Shards: env.Spec.Shards, Seed: r.Experience.Seed,
+	}
+	for _, unit := range r.Experience.Units {
+		card.Units = append(card.Units, &UnitCard{Name: unit.Name, Dropped: map[string]int{}, Provenance: map[string]int{}})
+	}
+	return card
+}
+
+// unit returns the card of a unit that the recipe lists; readShards refuses all
+// others.
+func (c *Card) unit(name v1alpha1.UnitName) *UnitCard {
+	return c.Units[slices.IndexFunc(c.Units, func(unit *UnitCard) bool { return unit.Name == name })]
+}
+
+// shard adds the counts of one shard's manifest.
+func (c *Card) shard(counts map[string]int64) {
+	for _, unit := range c.Units {
+		unit.Candidates += counts[string(unit.Name)+".candidates"]
+		unit.Run += counts[string(unit.Name)+".run"]
+		unit.Kept += counts[string(unit.Name)+".kept"]
 	}
 }
 
-// drop returns the samples that are not marked, and counts the others.
-func (f *funnel) drop(samples []task.Sample, why string, marks []bool) []task.Sample {
-	kept := make([]task.Sample, 0, len(samples))
-	for i, sample := range samples {
-		if marks[i] {
-			f.drops[why]++
-			continue
+func (c *Card) read(sample task.Sample) { c.unit(sample.Meta.Unit).Read++ }
+
+func (c *Card) drop(sample task.Sample, code string) { c.unit(sample.Meta.Unit).Dropped[code]++ }
+
+func (c *Card) cost(sample task.Sample) {
+	c.unit(sample.Meta.Unit).CPUSeconds += sample.Meta.CPUSeconds
+}
+
+// finish fills in what the trained samples say.
+func (c *Card) finish(kept []task.Sample) {
+	lengths, tasks := map[v1alpha1.UnitName][]int{}, map[v1alpha1.UnitName]map[string]bool{}
+	for _, sample := range kept {
+		unit := c.unit(sample.Meta.Unit)
+		unit.Trained++
+		unit.Provenance[sample.Meta.Provenance]++
+		if sample.Meta.Recovered {
+			unit.Recovered++
 		}
-		kept = append(kept, sample)
+		if tasks[unit.Name] == nil {
+			tasks[unit.Name] = map[string]bool{}
+		}
+		// A question's id starts with its fact's.
+		name, _, _ := strings.Cut(sample.Meta.TaskID, "-t")
+		tasks[unit.Name][name] = true
+		lengths[unit.Name] = append(lengths[unit.Name], sample.Meta.Tokens)
+		c.Tokens += sample.Meta.Tokens
 	}
-	return kept
+	c.Samples = len(kept)
+	for _, unit := range c.Units {
+		unit.Tasks = len(tasks[unit.Name])
+		unit.Lengths = lengthsOf(lengths[unit.Name])
+	}
+	c.Diversity = diversityOf(kept)
 }
 
-// dropped is a readable list of what was dropped.
-func (f *funnel) dropped() string {
-	parts := make([]string, 0, len(f.drops))
-	for _, why := range slices.Sorted(maps.Keys(f.drops)) {
-		parts = append(parts, fmt.Sprintf("%s %d", why, f.drops[why]))
+func lengthsOf(lengths []int) Lengths {
+	if len(lengths) == 0 {
+		return Lengths{}
+	}
+	slices.Sort(lengths)
+	all := 0
+	for _, length := range lengths {
+		all += length
+	}
+	return Lengths{Shortest: lengths[0], Median: lengths[len(lengths)/2], Longest: lengths[len(lengths)-1], All: all}
+}
+
+// dropped sums the drops of all units by code.
+func (c *Card) dropped() map[string]int {
+	total := map[string]int{}
+	for _, unit := range c.Units {
+		for code, n := range unit.Dropped {
+			total[code] += n
+		}
+	}
+	return total
+}
+
+// droppedText lists the drops, for a message.
+func (c *Card) droppedText() string {
+	total := c.dropped()
+	var parts []string
+	for _, code := range sortedKeys(total) {
+		parts = append(parts, fmt.Sprintf("%d %s", total[code], code))
+	}
+	if len(parts) == 0 {
+		return "none"
 	}
 	return strings.Join(parts, ", ")
 }
 
-// card describes a data set. Read = Samples + the sum of Dropped.
-type card struct {
-	Version    int                    `json:"version"`
-	Commit     string                 `json:"commit"`
-	BaseModel  string                 `json:"baseModel"`
-	Answers    v1alpha1.Answers       `json:"answers"`
-	Experience map[string]int64       `json:"experience"`
-	Read       int                    `json:"read"`
-	Dropped    map[string]int         `json:"dropped"`
-	Samples    int                    `json:"samples"`
-	Units      map[string]unitSummary `json:"units"`
-	// Provenance counts samples by where they come from.
-	Provenance map[string]int `json:"provenance"`
-}
-
-// unitSummary is one unit's share.
-type unitSummary struct {
-	Samples     int `json:"samples"`
-	UniqueTasks int `json:"uniqueTasks"`
-	// Recovered trajectories hold a first edit that really failed.
-	Recovered int `json:"recovered"`
-	// Tokens by the base model's own tokenizer.
-	Tokens        int `json:"tokens"`
-	LongestTokens int `json:"longestTokens"`
-	// CPUSeconds spent in the sandbox.
-	CPUSeconds float64 `json:"cpuSeconds"`
-}
-
-func newCard(env stage.Env, samples []task.Sample, f *funnel) card {
-	c := card{
-		Version: 1, Commit: env.Spec.Commit, BaseModel: env.Spec.Recipe.BaseModel.Name, Answers: env.Spec.Recipe.Training.Answers,
-		Experience: f.experience, Read: f.read, Dropped: f.drops, Samples: len(samples),
-		Units: map[string]unitSummary{}, Provenance: map[string]int{},
+// counts are the figures for the run's status.
+func (c *Card) counts() map[string]int64 {
+	counts := map[string]int64{"samples": int64(c.Samples), "tokens": int64(c.Tokens)}
+	for _, unit := range c.Units {
+		counts[string(unit.Name)] = int64(unit.Trained)
+		counts[string(unit.Name)+".tasks"] = int64(unit.Tasks)
 	}
-	tasks := map[string]bool{}
-	for _, sample := range samples {
-		unit := string(sample.Meta.Unit)
-		u := c.Units[unit]
-		u.Samples++
-		u.Tokens += sample.Meta.Tokens
-		u.LongestTokens = max(u.LongestTokens, sample.Meta.Tokens)
-		u.CPUSeconds += sample.Meta.CPUSeconds
-		if sample.Meta.Recovered {
-			u.Recovered++
-		}
-		id := sample.Meta.TaskID
-		if sample.Meta.Unit == v1alpha1.UnitRepositoryRecall {
-			id = factOf(id)
-		}
-		if !tasks[unit+"/"+id] {
-			tasks[unit+"/"+id] = true
-			u.UniqueTasks++
-		}
-		c.Units[unit] = u
-		c.Provenance[sample.Meta.Provenance]++
+	for code, n := range c.dropped() {
+		counts["dropped."+code] = int64(n)
 	}
-	return c
-}
-
-// counts are the card's figures for the run's status.
-func (c card) counts() map[string]int64 {
-	counts := map[string]int64{"samples": int64(c.Samples), "read": int64(c.Read)}
-	for why, n := range c.Dropped {
-		counts["dropped."+why] = int64(n)
-	}
-	tokens := 0
-	for unit, u := range c.Units {
-		counts[unit] = int64(u.Samples)
-		tokens += u.Tokens
-	}
-	counts["tokens"] = int64(tokens)
 	return counts
 }
 
-// write writes the card for machines and for people.
-func (c card) write(folder string) error {
-	data, err := json.MarshalIndent(c, "", " ")
-	if err != nil {
-		return fmt.Errorf("encode the data set's card: %w", err)
+//go:embed card.md.tmpl
+var cardText string
+
+var cardTemplate = template.Must(template.New("card").Funcs(template.FuncMap{"sum": func(counts map[string]int) int {
+	total := 0
+	for _, n := range counts {
+		total += n
 	}
-	return errors.Join(
-		os.WriteFile(filepath.Join(folder, CardData), append(data, '\n'), 0o640),
-		os.WriteFile(filepath.Join(folder, CardFile), []byte(c.markdown()), 0o640),
-	)
+	return total
+}}).Parse(cardText))
+
+func (c *Card) text() ([]byte, error) {
+	var text bytes.Buffer
+	if err := cardTemplate.Execute(&text, c); err != nil {
+		return nil, fmt.Errorf("rendering the card: %w", err)
+	}
+	return text.Bytes(), nil
 }
 
-func (c card) markdown() string {
-	var out strings.Builder
-	fmt.Fprintf(&out, "# Data set\n\nCommit `%s`, base model %s, answers: %s.\n\n", c.Commit, c.BaseModel, c.Answers)
-	fmt.Fprintf(&out, "%d samples of %d read", c.Samples, c.Read)
-	for _, why := range slices.Sorted(maps.Keys(c.Dropped)) {
-		fmt.Fprintf(&out, "; dropped as %s: %d", why, c.Dropped[why])
-	}
-	out.WriteString(".\n\n| unit | samples | unique tasks | with a repaired failure | tokens | longest | CPU-seconds |\n|---|---|---|---|---|---|---|\n")
-	for _, unit := range slices.Sorted(maps.Keys(c.Units)) {
-		u := c.Units[unit]
-		fmt.Fprintf(&out, "| %s | %d | %d | %d | %d | %d | %.1f |\n", unit, u.Samples, u.UniqueTasks, u.Recovered, u.Tokens, u.LongestTokens, u.CPUSeconds)
-	}
-	out.WriteString("\n| provenance | samples |\n|---|---|\n")
-	for _, name := range slices.Sorted(maps.Keys(c.Provenance)) {
-		fmt.Fprintf(&out, "| %s | %d |\n", name, c.Provenance[name])
-	}
-	out.WriteString("\n| figure of Experience | |\n|---|---|\n")
-	for _, name := range slices.Sorted(maps.Keys(c.Experience)) {
-		fmt.Fprintf(&out, "| %s | %d |\n", name, c.Experience[name])
-	}
-	return out.String()
+func sorted(set map[string]bool) []string {
+	return slices.AppendSeq([]string{}, slices.Values(slices.Sorted(maps.Keys(set))))
 }
+
+func sortedKeys(counts map[string]int) []string { return slices.Sorted(maps.Keys(counts)) }

@@ -2,6 +2,8 @@ package curate
 
 import (
 	"cmp"
+	"crypto/sha256"
+	"encoding/binary"
 	"slices"
 
 	"github.com/repoexpert/operator/api/v1alpha1"
@@ -9,47 +11,44 @@ import (
 	"github.com/repoexpert/operator/internal/task"
 )
 
-// shuffleAnswers gives each question the answer of another fact of its kind: the
-// control that shows what training on the format alone is worth.
-func shuffleAnswers(samples []task.Sample, facts []recall.Fact, seed uint64) []task.Sample {
-	answers := map[string]string{}
-	for _, fact := range recall.Shuffle(facts, seed) {
-		answers[fact.ID] = fact.Answer
+// order puts samples in training order: trajectories in batches of like length,
+// the batches in an order that a seed decides; then the questions in theirs.
+//
+// A trajectory in a batch of questions would pad each of them to its length. So
+// beside questions, trajectories fill whole batches: the longest ones that fill
+// none are dropped. Fewer than one batch of them are kept nevertheless.
+func order(samples []task.Sample, questions []recall.Question, batch int, seed uint64, card *Card) []task.Sample {
+	place := make(map[string]int, len(questions))
+	for i, question := range questions {
+		place[question.ID] = i
 	}
-	shuffled := slices.Clone(samples)
-	for i, sample := range shuffled {
-		if sample.Meta.Unit != v1alpha1.UnitRepositoryRecall {
-			continue
+	var asked, played []task.Sample
+	for _, sample := range samples {
+		if sample.Meta.Unit == v1alpha1.UnitRepositoryRecall {
+			asked = append(asked, sample)
+		} else {
+			played = append(played, sample)
 		}
-		messages := slices.Clone(sample.Messages)
-		messages[len(messages)-1].Content = answers[factOf(sample.Meta.TaskID)]
-		shuffled[i].Messages = messages
-		shuffled[i].Meta.ContentHash = task.ContentHash(messages)
-		shuffled[i].Meta.Verification = "control: the answer of another fact"
 	}
-	return shuffled
+	slices.SortStableFunc(asked, func(a, b task.Sample) int { return cmp.Compare(place[a.Meta.TaskID], place[b.Meta.TaskID]) })
+	slices.SortStableFunc(played, func(a, b task.Sample) int {
+		return cmp.Or(cmp.Compare(a.Meta.Tokens, b.Meta.Tokens), cmp.Compare(a.Meta.TaskID, b.Meta.TaskID))
+	})
+	if len(asked) > 0 && len(played) >= batch {
+		whole := len(played) / batch * batch
+		for _, sample := range played[whole:] {
+			card.drop(sample, dropUnfilledBatch)
+		}
+		played = played[:whole]
+	}
+	batches := slices.Collect(slices.Chunk(played, batch))
+	slices.SortStableFunc(batches, func(a, b []task.Sample) int {
+		return cmp.Compare(rank(seed, a[0].Meta.TaskID), rank(seed, b[0].Meta.TaskID))
+	})
+	return append(slices.Concat(batches...), asked...)
 }
 
-// trainingOrder puts trajectories first, those of like length together, then the
-// questions as recall wants them trained. A batch is padded to its longest
-// sample, so a trajectory among questions would cost as much as a batch of them.
-func trainingOrder(samples []task.Sample, facts []recall.Fact, training v1alpha1.Training) []task.Sample {
-	batch := int(max(1, training.BatchSize) * max(1, training.GradientAccumulation))
-	position := map[string]int{}
-	for i, question := range recall.TrainingQuestions(facts, recall.TrainingWordings, batch, uint64(training.Seed)) {
-		position[question.ID] = i
-	}
-	rank := func(sample task.Sample) (int, int) {
-		if sample.Meta.Unit == v1alpha1.UnitRepositoryRecall {
-			return 1, position[sample.Meta.TaskID]
-		}
-		return 0, sample.Meta.Tokens
-	}
-	ordered := slices.Clone(samples)
-	slices.SortStableFunc(ordered, func(a, b task.Sample) int {
-		groupA, placeA := rank(a)
-		groupB, placeB := rank(b)
-		return cmp.Or(cmp.Compare(groupA, groupB), cmp.Compare(placeA, placeB), cmp.Compare(a.Meta.TaskID, b.Meta.TaskID))
-	})
-	return ordered
+func rank(seed uint64, id string) uint64 {
+	sum := sha256.Sum256(append(binary.BigEndian.AppendUint64(nil, seed), id...))
+	return binary.BigEndian.Uint64(sum[:8])
 }

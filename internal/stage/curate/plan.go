@@ -11,53 +11,121 @@ import (
 	"github.com/repoexpert/operator/internal/task"
 )
 
-// plan is what Plan says may be trained and what is held out.
+// plan is what samples are checked against.
 type plan struct {
-	facts   []recall.Fact
-	factIDs map[string]bool
-	// clusters are the clusters on the training side by the id of their task.
-	clusters map[string]string
-	heldOut  []task.HeldOut
-	tree     *snapshot.Snapshot
+	commit string
+	// units that the recipe lists.
+	units map[v1alpha1.UnitName]bool
+	// clusters are those of the training side, by task.
+	clusters map[v1alpha1.UnitName]map[string]string
+	facts    []recall.Fact
+	// questions are the training questions in training order.
+	questions []recall.Question
+	byID      map[string]recall.Question
+	seed      uint64
+	batch     int
+	heldOut   []task.HeldOut
+	masks     []task.Mask
+	grams     heldOutGrams
 }
 
-func readPlan(env stage.Env) (*plan, error) {
+func loadPlan(env stage.Env) (*plan, error) {
 	folder, err := env.Store.Path(env.Spec.Keys.Output(v1alpha1.StagePlan))
 	if err != nil {
 		return nil, err
 	}
-	p := &plan{factIDs: map[string]bool{}, clusters: map[string]string{}}
-	if p.facts, err = task.ReadFile[recall.Fact](filepath.Join(folder, task.FactsFile)); err != nil {
-		return nil, fmt.Errorf("read the plan's facts: %w", err)
-	}
-	for _, fact := range p.facts {
-		p.factIDs[fact.ID] = true
-	}
-	masks, err := task.ReadFile[task.Mask](filepath.Join(folder, task.MasksFile))
-	if err != nil {
-		return nil, fmt.Errorf("read the plan's masks: %w", err)
-	}
-	for _, mask := range masks {
-		if mask.Side == task.SideTrain {
-			p.clusters[mask.ID] = mask.Cluster
-		}
-	}
-	components, err := task.ReadFile[task.Component](filepath.Join(folder, task.ComponentsFile))
-	if err != nil {
-		return nil, fmt.Errorf("read the plan's components: %w", err)
-	}
-	for _, component := range components {
-		if component.Side == task.SideTrain {
-			p.clusters[component.ID] = component.Cluster
-		}
-	}
-	if p.heldOut, err = task.ReadFile[task.HeldOut](filepath.Join(folder, task.HeldOutFile)); err != nil {
-		return nil, fmt.Errorf("read the plan's held-out code: %w", err)
-	}
-	tree, err := env.Store.Path(env.Spec.Keys.Output(v1alpha1.StageFetch))
+	place, err := env.Store.Path(env.Spec.Keys.Output(v1alpha1.StageFetch))
 	if err != nil {
 		return nil, err
 	}
-	p.tree, err = snapshot.Open(tree)
+	tree, err := snapshot.Open(place)
+	if err != nil {
+		return nil, err
+	}
+	r := env.Spec.Recipe
+	p := &plan{
+		commit: env.Spec.Commit, seed: uint64(r.Experience.Seed), batch: int(max(1, r.Training.BatchSize)),
+		units: map[v1alpha1.UnitName]bool{}, clusters: map[v1alpha1.UnitName]map[string]string{}, byID: map[string]recall.Question{},
+	}
+	for _, unit := range r.Experience.Units {
+		p.units[unit.Name] = true
+	}
+	if err := p.read(folder); err != nil {
+		return nil, fmt.Errorf("reading the plan: %w", err)
+	}
+	p.grams, err = gramsOf(p.heldOut, tree)
 	return p, err
+}
+
+func (p *plan) read(folder string) (err error) {
+	if p.masks, err = task.ReadFile[task.Mask](filepath.Join(folder, task.MasksFile)); err != nil {
+		return err
+	}
+	components, err := task.ReadFile[task.Component](filepath.Join(folder, task.ComponentsFile))
+	if err != nil {
+		return err
+	}
+	if p.facts, err = task.ReadFile[recall.Fact](filepath.Join(folder, task.FactsFile)); err != nil {
+		return err
+	}
+	if p.heldOut, err = task.ReadFile[task.HeldOut](filepath.Join(folder, task.HeldOutFile)); err != nil {
+		return err
+	}
+	masks, reports := map[string]string{}, map[string]string{}
+	for _, mask := range p.masks {
+		if mask.Side == task.SideTrain {
+			masks[mask.ID] = mask.Cluster
+		}
+	}
+	for _, component := range components {
+		if component.Side == task.SideTrain {
+			reports[component.ID] = component.Cluster
+		}
+	}
+	p.clusters[v1alpha1.UnitContextualImplementation], p.clusters[v1alpha1.UnitSoftwareDesign] = masks, reports
+	p.questions = recall.TrainingQuestions(p.facts, recall.TrainingWordings, p.batch, p.seed)
+	for _, question := range p.questions {
+		p.byID[question.ID] = question
+	}
+	return nil
+}
+
+// shuffleAnswers gives questions the answers of other facts of their kind.
+func (p *plan) shuffleAnswers(samples []task.Sample) {
+	answers := map[string]string{}
+	for _, fact := range recall.Shuffle(p.facts, p.seed) {
+		answers[fact.ID] = fact.Answer
+	}
+	for i, sample := range samples {
+		if sample.Meta.Unit != v1alpha1.UnitRepositoryRecall {
+			continue
+		}
+		messages := append([]task.Message(nil), sample.Messages...)
+		messages[len(messages)-1].Content = answers[p.byID[sample.Meta.TaskID].Facts[0]]
+		samples[i].Messages = messages
+		samples[i].Meta.ContentHash = task.ContentHash(messages)
+		samples[i].Meta.Verification = "answer of another fact: control experiment"
+	}
+}
+
+// Exclusion lists what was held out when a data set was made.
+type Exclusion struct {
+	Commit string `json:"commit"`
+	// Functions are the ids of held-out functions, Clusters those of held-out tasks.
+	Functions []string `json:"functions"`
+	Clusters  []string `json:"clusters"`
+}
+
+func (p *plan) exclusion(commit string) Exclusion {
+	functions, clusters := map[string]bool{}, map[string]bool{}
+	for _, held := range p.heldOut {
+		functions[held.ID] = true
+	}
+	for _, mask := range p.masks {
+		if mask.Side == task.SideEvaluation {
+			functions[mask.ID] = true
+			clusters[mask.Cluster] = true
+		}
+	}
+	return Exclusion{Commit: commit, Functions: sorted(functions), Clusters: sorted(clusters)}
 }

@@ -14,50 +14,53 @@ import (
 	"github.com/repoexpert/operator/internal/task"
 )
 
-// Bounds of what a shard may hold.
+// Bounds of a shard and of a sample.
 const (
-	maxLineBytes = 1 << 20
-	maxMessages  = 600
+	maxShardBytes = 2 << 30
+	maxLine       = 1 << 20
+	maxSamples    = 1_000_000
+	maxMessages   = 520
 )
 
-// readShards reads exactly the shards that the run recorded. One sample that
-// breaks the schema refuses the shard: our own worker wrote it, so nothing in it
-// can be believed.
-func readShards(env stage.Env, p *plan) ([]task.Sample, *funnel, error) {
+// readShards reads the samples of exactly the shards that the run recorded, in
+// order of their index. A sample that breaks the format or the plan refuses its
+// shard: our own worker wrote it, so nothing in it can be believed.
+func readShards(env stage.Env, p *plan, card *Card) ([]task.Sample, error) {
 	var samples []task.Sample
-	f := newFunnel()
-	limits := task.DefaultLimits()
-	limits.LineBytes = maxLineBytes
-	for index := range env.Spec.Shards {
+	for index := range max(1, env.Spec.Shards) {
 		folder := stage.ShardFolder(env.Spec.Keys.Output(v1alpha1.StageExperience), index)
 		manifest, _, err := env.Store.Lookup(folder)
 		if err != nil {
-			return nil, nil, stage.Fail(v1alpha1.FailureIntegrity, err, "shard %d of the experience is not sealed", index)
+			return nil, stage.Fail(v1alpha1.FailureIntegrity, err, "shard %d of Experience is not sealed", index)
 		}
-		f.add(manifest.Counts)
-		path, err := env.Store.Path(folder)
+		card.shard(manifest.Counts)
+		place, err := env.Store.Path(folder)
 		if err != nil {
-			return nil, nil, err
+			return nil, err
 		}
-		read, err := readShard(filepath.Join(path, experience.SamplesFile), limits, p)
-		if err != nil {
-			return nil, nil, stage.Fail(v1alpha1.FailureIntegrity, err, "shard %d of the experience is refused: %v", index, err)
+		if samples, err = readShard(filepath.Join(place, experience.SamplesFile), p, samples); err != nil {
+			return nil, stage.Fail(v1alpha1.FailureIntegrity, err, "shard %d of Experience is refused: %v", index, err)
 		}
-		samples = append(samples, read...)
 	}
-	f.read = len(samples)
-	return samples, f, nil
+	for _, sample := range samples {
+		card.read(sample)
+	}
+	return samples, nil
 }
 
-func readShard(name string, limits task.Limits, p *plan) (samples []task.Sample, err error) {
+func readShard(name string, p *plan, samples []task.Sample) (_ []task.Sample, err error) {
 	file, err := os.Open(name)
 	if err != nil {
 		return nil, err
 	}
 	defer func() { err = errors.Join(err, file.Close()) }()
+	limits := task.Limits{Bytes: maxShardBytes, LineBytes: maxLine, Lines: maxSamples}
 	err = task.Decode(file, limits, func(number int, sample task.Sample) error {
 		if err := p.check(sample); err != nil {
 			return fmt.Errorf("line %d: %w", number, err)
+		}
+		if len(samples) == maxSamples {
+			return fmt.Errorf("more than %d samples", maxSamples)
 		}
 		samples = append(samples, sample)
 		return nil
@@ -65,71 +68,71 @@ func readShard(name string, limits task.Limits, p *plan) (samples []task.Sample,
 	return samples, err
 }
 
-// check refuses a sample that is malformed, or that the plan does not let train.
+// check refuses a sample that is not what the format and the plan say.
 func (p *plan) check(sample task.Sample) error {
-	if err := checkMessages(sample.Messages); err != nil {
-		return err
-	}
 	meta := sample.Meta
 	switch {
+	case !wellFormed(sample.Messages):
+		return errors.New("its messages are malformed")
+	case !p.units[meta.Unit]:
+		return fmt.Errorf("its unit %.40q is not in the recipe", meta.Unit)
 	case meta.ContentHash != task.ContentHash(sample.Messages):
-		return errors.New("the content hash is not that of the messages")
-	case meta.Provenance != task.ProvenanceComputed && meta.Provenance != task.ProvenanceScripted && !strings.HasPrefix(meta.Provenance, "teacher:"):
-		return fmt.Errorf("unknown provenance %.40q", meta.Provenance)
+		return errors.New("its content hash is not that of its messages")
+	case meta.Commit != p.commit:
+		return fmt.Errorf("it is of commit %.40q", meta.Commit)
+	case meta.Unit == v1alpha1.UnitRepositoryRecall:
+		return p.checkQuestion(sample)
+	case meta.Provenance != task.ProvenanceScripted:
+		return fmt.Errorf("its provenance is %.40q", meta.Provenance)
 	}
-	switch meta.Unit {
-	case v1alpha1.UnitRepositoryRecall:
-		if !p.factIDs[factOf(meta.TaskID)] {
-			return fmt.Errorf("question %.80q is about no fact of the plan", meta.TaskID)
-		}
-	case v1alpha1.UnitContextualImplementation, v1alpha1.UnitSoftwareDesign:
-		cluster, ok := p.clusters[meta.TaskID]
-		if !ok || cluster != meta.Cluster {
-			return fmt.Errorf("task %.80q is not on the training side of the plan", meta.TaskID)
-		}
-	default:
-		return fmt.Errorf("unknown unit %.40q", meta.Unit)
+	cluster, planned := p.clusters[meta.Unit][meta.TaskID]
+	if !planned || cluster != meta.Cluster {
+		return fmt.Errorf("task %.80q is not on the training side of the plan", meta.TaskID)
 	}
 	return nil
 }
 
-// factOf is the id of the fact that a question's id starts with.
-func factOf(question string) string {
-	id, _, _ := strings.Cut(question, "-")
-	return id
+// checkQuestion demands the very question and answer that the plan computes.
+func (p *plan) checkQuestion(sample task.Sample) error {
+	question, planned := p.byID[sample.Meta.TaskID]
+	switch {
+	case !planned || sample.Meta.Cluster != question.Cluster || sample.Meta.Provenance != task.ProvenanceComputed:
+		return fmt.Errorf("question %.80q is not in the plan", sample.Meta.TaskID)
+	case task.ContentHash(question.Messages()) != sample.Meta.ContentHash:
+		return fmt.Errorf("question %.80q has another text or answer than the plan computes", sample.Meta.TaskID)
+	default:
+		return nil
+	}
 }
 
-// checkMessages wants an optional system message, then user and assistant in
-// turn, the assistant last.
-func checkMessages(messages []task.Message) error {
-	if len(messages) < 2 || len(messages) > maxMessages {
-		return fmt.Errorf("%d messages", len(messages))
+// wellFormed says whether messages are a system turn, if any, and then user and
+// assistant by turns, with text in each and something to learn.
+func wellFormed(messages []task.Message) bool {
+	if len(messages) > maxMessages {
+		return false
 	}
-	turns := messages
-	if turns[0].Role == task.RoleSystem {
-		turns = turns[1:]
-	}
-	if len(turns) == 0 || len(turns)%2 != 0 {
-		return errors.New("the turns do not end with the assistant")
+	if len(messages) > 0 && messages[0].Role == task.RoleSystem {
+		if !readable(messages[0]) || messages[0].Loss != "" {
+			return false
+		}
+		messages = messages[1:]
 	}
 	learned := false
-	for i, message := range turns {
+	for i, message := range messages {
+		assistant := i%2 == 1
 		want := task.RoleUser
-		if i%2 == 1 {
+		if assistant {
 			want = task.RoleAssistant
 		}
-		switch {
-		case message.Role != want:
-			return fmt.Errorf("turn %d is %.20q, want %q", i, message.Role, want)
-		case message.Content == "" || !utf8.ValidString(message.Content):
-			return fmt.Errorf("turn %d is empty or no UTF-8", i)
-		case message.Loss != "" && (message.Loss != task.LossNone || want != task.RoleAssistant):
-			return fmt.Errorf("turn %d has loss %.20q", i, message.Loss)
+		skipped := assistant && message.Loss == task.LossNone
+		if message.Role != want || !readable(message) || message.Loss != "" && !skipped {
+			return false
 		}
-		learned = learned || want == task.RoleAssistant && message.Loss == ""
+		learned = learned || assistant && !skipped
 	}
-	if !learned {
-		return errors.New("no turn is learned")
-	}
-	return nil
+	return learned && len(messages)%2 == 0
+}
+
+func readable(message task.Message) bool {
+	return strings.TrimSpace(message.Content) != "" && utf8.ValidString(message.Content) && !strings.Contains(message.Content, "\x00")
 }

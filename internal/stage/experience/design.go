@@ -14,9 +14,9 @@ import (
 
 const (
 	// What a command shows at most, in lines: a sample must stay short.
-	outlined = 6
-	headed   = 6
-	imported = 4
+	outlined = 5
+	headed   = 5
+	imported = 3
 	used     = 4
 	sited    = 1
 )
@@ -154,7 +154,7 @@ func (e *explorer) outline() string {
 func (e *explorer) outlined(output string) {
 	for line := range strings.Lines(output) {
 		tokens := scan(line)
-		if len(tokens) < 2 || tokens[0].text != "class" && tokens[0].text != "def" {
+		if len(tokens) < 3 || tokens[0].text != "class" && tokens[0].text != "def" || tokens[2].text != "(" && tokens[2].text != ":" {
 			continue
 		}
 		if name := tokens[1].text; name != e.short() && !slices.Contains(e.symbols, name) {
@@ -163,8 +163,12 @@ func (e *explorer) outlined(output string) {
 	}
 }
 
-// head views the first lines, and no line of a held-out body.
+// head views the first lines of a class, and no line of a held-out body; of a
+// module, whose first lines may be a licence, the docstring's.
 func (e *explorer) head() string {
+	if e.component.Kind == "module" {
+		return fmt.Sprintf(`grep -m1 -A%d '^"""' %s`, headed-2, quoted(e.component.Path))
+	}
 	start := e.component.StartLine
 	end := min(start+headed-1, e.component.EndLine)
 	for _, hidden := range e.component.HeldOut {
@@ -279,7 +283,7 @@ func (e *explorer) text() string {
 	users := slices.DeleteFunc(slices.Clone(e.users), func(path string) bool { return slices.Contains(e.component.Tests, path) })
 	purpose := e.purpose
 	if purpose == "" {
-		purpose = "it provides " + list(e.symbols[:min(2, len(e.symbols))], "nothing")
+		purpose = "see its structure"
 	}
 	interactions := "the search shows no other code that calls it"
 	switch {

@@ -17,7 +17,7 @@ const (
 	searches       = 4
 	namesPerSearch = 4
 	// viewed bounds the lines of one view.
-	viewed = 10
+	viewed = 6
 	// delimiter ends the text of an edit in the shell.
 	delimiter = "EOF"
 )
@@ -33,7 +33,7 @@ func (s *slip) command() string {
 	if s == nil {
 		return ""
 	}
-	return "python3 -m pytest -q -rN --tb=line --no-header " + s.test
+	return "python3 -m pytest -q -rN --tb=line " + s.test
 }
 
 // shownTest returns a failing test that a task can name on a command line,
@@ -108,10 +108,10 @@ func (i *implementer) defLine() int {
 }
 
 // look finds the function: with what follows where that is short and the name is
-// its alone, else its line.
+// its alone, else its line and those of all placeholders.
 func (i *implementer) look(s *script, _ result) turn {
 	definition := "def " + i.task.Definition.SimpleName()
-	command := fmt.Sprintf("grep -nw '%s' %s", definition, i.path())
+	command := fmt.Sprintf("grep -nw -e '%s' -e 'raise NotImplementedError' %s", definition, i.path())
 	alone := strings.Count(string(i.task.Masked), definition+"(") == 1
 	if length := i.gap - i.start; length <= viewed && alone && s.thoughts.pick("look", 4) > 0 {
 		command = fmt.Sprintf("grep -nw -A%d '%s' %s", length, definition, i.path())
@@ -119,16 +119,17 @@ func (i *implementer) look(s *script, _ result) turn {
 	return turn{thought: s.thoughts.say("look", i.slots()...), command: command}
 }
 
-// read views the header and the docstring if they were not shown yet.
+// read views the header and the docstring's beginning if there is more of them
+// than was shown.
 func (i *implementer) read(s *script, last result) turn {
 	shown := numbered(last.output)
-	if shown[i.start] == "" {
+	if shown[i.start] == "" || shown[i.gap] == "" {
 		return s.fail("script-look", last.output)
 	}
 	if shown[i.start+1] != "" {
 		return turn{}
 	}
-	end := min(i.gap, i.start+viewed)
+	end := min(i.gap, i.start+viewed-1)
 	return turn{thought: s.thoughts.say("read", i.slots()...), command: fmt.Sprintf("sed -n '%d,%dp' %s", i.start, end, i.path())}
 }
 
@@ -209,7 +210,7 @@ func (i *implementer) write(s *script, _ result) turn {
 	}
 	return turn{
 		thought: s.thoughts.say("write", append(i.slots(), "{line}", strconv.Itoa(i.gap))...),
-		command: i.checked(edit(s.thoughts.pick("edit", len(edits)), i.path(), i.gap, body)),
+		command: i.checked(edit(editWays[s.thoughts.pick("edit", len(editWays))], i.path(), i.gap, body)),
 		slip:    i.wrong != nil,
 	}
 }
@@ -292,6 +293,9 @@ var edits = []string{
 	"{ head -n {before} {path}; cat; tail -n +{after} {path}; } > /tmp/new <<'EOF' && cp /tmp/new {path}\n{text}\nEOF",
 	"sed -i -e '{line}{r /dev/stdin' -e 'd}' {path} <<'EOF'\n{text}\nEOF",
 }
+
+// editWays are indexes of edits, the short ones more often.
+var editWays = []int{0, 0, 1, 2, 2}
 
 func edit(way int, path string, line int, text []string) string {
 	return strings.NewReplacer(

@@ -55,11 +55,16 @@ func share[T any](values []T, index, shards int, weight func(T) int) []T {
 	return mine
 }
 
-// quota is a shard's part of a limit that holds for all shards together.
+// spare is how many samples beyond its part a shard makes: some will be longer
+// than the model takes, which only its tokenizer tells.
+const spare = 2
+
+// quota is a shard's part of a limit that holds for all shards together, and some
+// to spare. Curate keeps to the limit.
 func quota(limit, index, shards int) int {
 	part := limit / shards
 	if index < limit%shards {
 		part++
 	}
-	return part
+	return part + spare
 }
