@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"strings"
 	"time"
 
 	"github.com/openai/openai-go/v3"
@@ -22,6 +23,8 @@ const (
 	connectPause    = time.Second
 	// maxAnswer bounds an answer in bytes: 4,096 tokens of 32 bytes.
 	maxAnswer = 128 << 10
+	// maxRefusal bounds what is repeated of a server's error, in bytes.
+	maxRefusal = 300
 )
 
 // Chat asks one model of a server, always in the same way.
@@ -69,7 +72,7 @@ func (c *Chat) Ask(ctx context.Context, messages []task.Message) (Answer, error)
 	}
 	completion, err := c.send(ctx, request, options)
 	if err != nil {
-		return Answer{}, fmt.Errorf("ask model %s: %w", c.model, err)
+		return Answer{}, fmt.Errorf("ask model %s: %w%s", c.model, err, refusal(err))
 	}
 	if len(completion.Choices) == 0 {
 		return Answer{}, fmt.Errorf("ask model %s: the answer has no choice", c.model)
@@ -101,6 +104,16 @@ func (c *Chat) send(ctx context.Context, request openai.ChatCompletionNewParams,
 		case <-timer.C:
 		}
 	}
+}
+
+// refusal is the beginning of what the server said beside its status.
+func refusal(err error) string {
+	var refused *openai.Error
+	if !errors.As(err, &refused) || refused.RawJSON() == "" {
+		return ""
+	}
+	text := refused.RawJSON()
+	return ": " + strings.ToValidUTF8(text[:min(len(text), maxRefusal)], "")
 }
 
 // connectionFailed says whether the server could not be reached, or hung up.
