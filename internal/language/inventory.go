@@ -227,12 +227,8 @@ func (d Definition) validate(lines int, limits InventoryLimits) error {
 	if d.Name == "" {
 		return errors.New("has no name")
 	}
-	if d.StartLine < 1 || d.EndLine < d.StartLine || d.EndLine > lines || d.StartCol < 0 || d.EndCol < 0 {
-		return fmt.Errorf("lines %d-%d are not within 1-%d", d.StartLine, d.EndLine, lines)
-	}
-	bodyless := d.BodyStartLine == 0 && d.BodyEndLine == 0
-	if !bodyless && (d.BodyStartLine < d.StartLine || d.BodyEndLine < d.BodyStartLine || d.BodyEndLine > d.EndLine) {
-		return fmt.Errorf("body lines %d-%d are not within %d-%d", d.BodyStartLine, d.BodyEndLine, d.StartLine, d.EndLine)
+	if err := d.validatePlace(lines); err != nil {
+		return err
 	}
 	for _, parameter := range d.Parameters {
 		if err := validateTexts(limits.Text, parameter.Name, parameter.Default); err != nil {
@@ -243,6 +239,18 @@ func (d Definition) validate(lines int, limits InventoryLimits) error {
 		if err := validateTexts(limits.Text, list...); err != nil {
 			return err
 		}
+	}
+	return nil
+}
+
+// validatePlace checks the ranges of lines against the module's length.
+func (d Definition) validatePlace(lines int) error {
+	if d.StartLine < 1 || d.EndLine < d.StartLine || d.EndLine > lines || d.StartCol < 0 || d.EndCol < 0 {
+		return fmt.Errorf("lines %d-%d are not within 1-%d", d.StartLine, d.EndLine, lines)
+	}
+	bodyless := d.BodyStartLine == 0 && d.BodyEndLine == 0
+	if !bodyless && (d.BodyStartLine < d.StartLine || d.BodyEndLine < d.BodyStartLine || d.BodyEndLine > d.EndLine) {
+		return fmt.Errorf("body lines %d-%d are not within %d-%d", d.BodyStartLine, d.BodyEndLine, d.StartLine, d.EndLine)
 	}
 	return nil
 }

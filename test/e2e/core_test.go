@@ -77,6 +77,7 @@ func checkControls(t *testing.T, run v1alpha1.ExpertRun) {
 					t.Errorf("no-op arm %q, want no task solved", arm.Successes)
 				}
 				checked++
+			default:
 			}
 		}
 	}
