@@ -3,15 +3,21 @@ package main
 import (
 	"context"
 	"fmt"
+	"path/filepath"
 	"strings"
 	"time"
 
 	"github.com/repoexpert/operator/api/v1alpha1"
 	"github.com/repoexpert/operator/hack/local"
+	"github.com/repoexpert/operator/internal/contract"
+	"github.com/repoexpert/operator/internal/task"
 )
 
+// shownQuestions is how many questions the summary asks the endpoint.
+const shownQuestions = 3
+
 // summarize prints what was done: time by phase and stage, samples, scores.
-func (d *demo) summarize(_ context.Context, _ *local.Cluster, o outcome) error {
+func (d *demo) summarize(ctx context.Context, cluster *local.Cluster, o outcome) error {
 	var out strings.Builder
 	fmt.Fprintf(&out, "\n%s\n", strings.Repeat("─", 72))
 	for _, p := range d.phases {
@@ -29,8 +35,67 @@ func (d *demo) summarize(_ context.Context, _ *local.Cluster, o outcome) error {
 	if e := o.expert.Status.Endpoint; e != nil {
 		fmt.Fprintf(&out, "endpoint  %s, model %s\n", e.URL, e.Model)
 	}
+	err := askEndpoint(ctx, &out, cluster, o)
 	d.display.plain(out.String())
+	return err
+}
+
+// askEndpoint asks the endpoint the first questions of the evaluation, right or
+// wrong, and shows its answers beside those of the base model.
+func askEndpoint(ctx context.Context, out *strings.Builder, cluster *local.Cluster, o outcome) error {
+	artifacts, err := cluster.ArtifactsFolder(namespace, expertName)
+	if err != nil {
+		return err
+	}
+	asked, err := readQuestions(filepath.Join(artifacts, contract.EvaluationsFolder, o.expert.Status.Served.EvaluationKey, "records.jsonl"))
+	if err != nil {
+		return err
+	}
+	for _, q := range asked {
+		answer, err := cluster.Ask(ctx, *o.expert.Status.Endpoint, q.Question)
+		if err != nil {
+			return err
+		}
+		fmt.Fprintf(out, "\nQ       %s\nexpert  %s\nbase    %s\ntruth   %s\n", q.Question, firstLine(answer), firstLine(q.Answer), q.Gold)
+	}
 	return nil
+}
+
+// question is a line of an evaluation's records, as far as it is shown.
+type question struct {
+	Kind     v1alpha1.KindName `json:"kind"`
+	Arm      v1alpha1.ArmName  `json:"arm"`
+	Composed bool              `json:"composed"`
+	Question string            `json:"question"`
+	Answer   string            `json:"answer"`
+	Gold     string            `json:"gold"`
+}
+
+// readQuestions returns the base model's answers to the first questions of as
+// many different beginnings, so that not all are of one kind.
+func readQuestions(file string) ([]question, error) {
+	records, err := task.ReadFile[question](file)
+	if err != nil {
+		return nil, fmt.Errorf("read the evaluation's records: %w", err)
+	}
+	var questions []question
+	seen := map[string]bool{}
+	for _, record := range records {
+		start, _, _ := strings.Cut(record.Question, "`")
+		if record.Kind != v1alpha1.KindCodebaseQA || record.Arm != v1alpha1.ArmBase || record.Composed || seen[start] {
+			continue
+		}
+		seen[start] = true
+		if questions = append(questions, record); len(questions) == shownQuestions {
+			break
+		}
+	}
+	return questions, nil
+}
+
+func firstLine(text string) string {
+	line, _, _ := strings.Cut(strings.TrimSpace(text), "\n")
+	return fmt.Sprintf("%.100s", line)
 }
 
 func describeEvaluation(out *strings.Builder, record v1alpha1.EvaluationRecord) {

@@ -7,7 +7,10 @@ import (
 	"net"
 	"net/url"
 	"strings"
+	"time"
 
+	"github.com/openai/openai-go/v3"
+	"github.com/openai/openai-go/v3/option"
 	appsv1 "k8s.io/api/apps/v1"
 	batchv1 "k8s.io/api/batch/v1"
 	corev1 "k8s.io/api/core/v1"
@@ -126,4 +129,26 @@ func (c *Cluster) HostURL(ctx context.Context, serviceURL string) (string, error
 	}
 	u.Host = host
 	return u.String(), nil
+}
+
+// Ask asks an expert's endpoint through its Service and returns the answer.
+func (c *Cluster) Ask(ctx context.Context, endpoint v1alpha1.Endpoint, question string) (string, error) {
+	base, err := c.HostURL(ctx, endpoint.URL)
+	if err != nil {
+		return "", err
+	}
+	chat := openai.NewClient(option.WithBaseURL(base), option.WithAPIKey("none"), option.WithRequestTimeout(time.Minute))
+	completion, err := chat.Chat.Completions.New(ctx, openai.ChatCompletionNewParams{
+		Model:       endpoint.Model,
+		MaxTokens:   openai.Int(24),
+		Temperature: openai.Float(0),
+		Messages:    []openai.ChatCompletionMessageParamUnion{openai.UserMessage(question)},
+	})
+	if err != nil {
+		return "", fmt.Errorf("ask %s: %w", endpoint.URL, err)
+	}
+	if len(completion.Choices) == 0 {
+		return "", fmt.Errorf("ask %s: the answer has no choice", endpoint.URL)
+	}
+	return completion.Choices[0].Message.Content, nil
 }

@@ -3,12 +3,8 @@
 package e2e
 
 import (
-	"bytes"
 	"context"
-	"encoding/json"
 	"fmt"
-	"io"
-	"net/http"
 	"strings"
 	"testing"
 	"time"
@@ -158,42 +154,11 @@ func applyExpert(ctx context.Context, t *testing.T, tenancy local.Tenancy, name,
 // ask asks the expert's endpoint through its Service.
 func ask(ctx context.Context, t *testing.T, endpoint v1alpha1.Endpoint, question string) string {
 	t.Helper()
-	body, err := json.Marshal(map[string]any{
-		"model": endpoint.Model, "max_tokens": 24, "temperature": 0,
-		"messages": []map[string]string{{"role": "user", "content": question}},
-	})
+	answer, err := shared.cluster.Ask(ctx, endpoint, question)
 	if err != nil {
 		t.Fatal(err)
 	}
-	url, err := shared.cluster.HostURL(ctx, endpoint.URL)
-	if err != nil {
-		t.Fatal(err)
-	}
-	request, err := http.NewRequestWithContext(ctx, http.MethodPost, url+"/chat/completions", bytes.NewReader(body))
-	if err != nil {
-		t.Fatal(err)
-	}
-	request.Header.Set("Content-Type", "application/json")
-	response, err := (&http.Client{Timeout: time.Minute}).Do(request)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer response.Body.Close()
-	raw, err := io.ReadAll(io.LimitReader(response.Body, 1<<20))
-	if err != nil {
-		t.Fatal(err)
-	}
-	var answer struct {
-		Choices []struct {
-			Message struct {
-				Content string `json:"content"`
-			} `json:"message"`
-		} `json:"choices"`
-	}
-	if err := json.Unmarshal(raw, &answer); err != nil || response.StatusCode != http.StatusOK || len(answer.Choices) == 0 {
-		t.Fatalf("endpoint answered %d %.300s", response.StatusCode, raw)
-	}
-	return answer.Choices[0].Message.Content
+	return answer
 }
 
 // deleteExpert deletes an expert and expects that nothing owned remains.
