@@ -8,6 +8,7 @@ import (
 
 	"github.com/repoexpert/operator/internal/agent"
 	"github.com/repoexpert/operator/internal/grading"
+	"github.com/repoexpert/operator/internal/language"
 )
 
 const (
@@ -120,34 +121,51 @@ func (i *implementer) look(s *script, _ result) turn {
 }
 
 // read views the header and the docstring's beginning if there is more of them
-// than was shown.
+// than was shown; most agents search in the same command.
 func (i *implementer) read(s *script, last result) turn {
 	shown := numbered(last.output)
 	if shown[i.start] == "" || shown[i.gap] == "" {
 		return s.fail("script-look", last.output)
 	}
-	if shown[i.start+1] != "" {
+	if shown[i.start+1] != "" || i.gap == i.start+1 {
 		return turn{}
 	}
 	end := min(i.gap, i.start+viewed-1)
-	return turn{thought: s.thoughts.say("read", i.slots()...), command: fmt.Sprintf("sed -n '%d,%dp' %s", i.start, end, i.path())}
+	commands := []string{fmt.Sprintf("sed -n '%d,%dp' %s", i.start, end, i.path())}
+	if i.atOnce {
+		words(s.seen, language.Text(i.task.Masked, i.start, end))
+		if search := i.uses(s, last); search.command != "" {
+			commands = append(commands, search.command)
+		}
+	}
+	return turn{thought: s.thoughts.say("read", i.slots()...), command: joined(commands)}
 }
 
-// uses searches for what the body depends on elsewhere in the repository.
+// uses searches once for what the body depends on: what the repository defines
+// elsewhere first, then whatever else was not seen.
 func (i *implementer) uses(s *script, _ result) turn {
+	if i.rounds > 0 {
+		return turn{}
+	}
 	var names []string
-	files := map[string]bool{}
+	elsewhere := false
 	for _, use := range i.task.Mask.Uses {
 		name := use.Name[strings.LastIndexByte(use.Name, '.')+1:]
-		if !s.seen[name] && !builtin[name] && len(names) < namesPerSearch {
+		if !s.seen[name] && !builtin[name] && !slices.Contains(names, name) {
 			names = append(names, name)
-			files[use.Path] = true
+			elsewhere = elsewhere || use.Path != i.task.Mask.Path
+		}
+	}
+	for _, name := range i.unseen(s) {
+		if !slices.Contains(names, name) {
+			names = append(names, name)
 		}
 	}
 	if len(names) == 0 {
 		return turn{}
 	}
-	return i.search(s, "uses", names, len(files) > 1 || !files[i.task.Mask.Path])
+	i.rounds++
+	return i.search(s, "uses", names[:min(len(names), namesPerSearch)], elsewhere)
 }
 
 // missing searches for names that the body needs and that were not seen: in the
@@ -158,7 +176,7 @@ func (i *implementer) missing(s *script, _ result) turn {
 		return turn{}
 	}
 	i.rounds++
-	return i.search(s, "more", names[:min(len(names), namesPerSearch)], i.rounds > 1)
+	return i.search(s, "more", names[:min(len(names), namesPerSearch)], i.rounds > 2)
 }
 
 // search looks up the first line with each name, in the file or everywhere.

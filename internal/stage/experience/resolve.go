@@ -6,23 +6,25 @@ import (
 
 	"github.com/repoexpert/operator/internal/agent"
 	"github.com/repoexpert/operator/internal/language"
-	"github.com/repoexpert/operator/internal/snapshot"
 )
 
 // symbols are the names that a report may cite.
 type symbols struct {
-	snapshot *snapshot.Snapshot
+	tree tree
 	// names are modules and definitions, by every name that people use for them.
 	names map[string]bool
 	// imports are the names that each file imports.
 	imports map[string]map[string]bool
-	modules map[string]language.Module
 }
 
-func newSymbols(tree *snapshot.Snapshot, inventory *language.Inventory) *symbols {
-	s := &symbols{snapshot: tree, names: map[string]bool{}, imports: map[string]map[string]bool{}, modules: map[string]language.Module{}}
+// tree is a snapshot's list of files.
+type tree interface {
+	Has(path string) bool
+}
+
+func newSymbols(files tree, inventory *language.Inventory) *symbols {
+	s := &symbols{tree: files, names: map[string]bool{}, imports: map[string]map[string]bool{}}
 	for _, module := range inventory.Modules {
-		s.modules[module.Path] = module
 		s.names[module.Name] = true
 		s.names[module.Name[strings.LastIndexByte(module.Name, '.')+1:]] = true
 		for _, definition := range module.Definitions {
@@ -48,7 +50,7 @@ func (s *symbols) resolves(cited, about string) bool {
 		return false
 	}
 	path, _, _ := strings.Cut(cited, ":")
-	return s.snapshot.Has(path) || s.names[strings.TrimSuffix(cited, "()")] || s.imports[about][cited]
+	return s.tree.Has(path) || s.names[strings.TrimSuffix(cited, "()")] || s.imports[about][cited]
 }
 
 // resolveReport checks a report on a file: all headings in order, none empty, at
@@ -68,7 +70,7 @@ func (s *symbols) resolveReport(report, about string) error {
 			if !s.resolves(cited, about) {
 				return fmt.Errorf("%.80q is neither a file nor a symbol", cited)
 			}
-			if path, _, _ := strings.Cut(cited, ":"); s.snapshot.Has(path) {
+			if path, _, _ := strings.Cut(cited, ":"); s.tree.Has(path) {
 				files++
 			} else {
 				names++

@@ -1,11 +1,17 @@
 package experience
 
 import (
+	"bytes"
+	"crypto/sha256"
+	"encoding/hex"
+	"io/fs"
 	"log/slog"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
+	"testing/fstest"
 	"time"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -13,21 +19,16 @@ import (
 	"github.com/repoexpert/operator/api/v1alpha1"
 	"github.com/repoexpert/operator/internal/artifact"
 	"github.com/repoexpert/operator/internal/contract"
+	"github.com/repoexpert/operator/internal/language"
 	"github.com/repoexpert/operator/internal/language/conformance"
+	"github.com/repoexpert/operator/internal/language/python"
 	"github.com/repoexpert/operator/internal/snapshot"
 	"github.com/repoexpert/operator/internal/stage"
 	planstage "github.com/repoexpert/operator/internal/stage/plan"
 	"github.com/repoexpert/operator/internal/task"
 )
 
-// tree is the repository that the tests learn: the adapter's own small library,
-// or the folder that REPOEXPERT_TEST_TREE names.
-func tree() string {
-	if named := os.Getenv("REPOEXPERT_TEST_TREE"); named != "" {
-		return named
-	}
-	return "../../language/python/testdata/library"
-}
+const library = "../../language/python/testdata/library"
 
 func recipe() v1alpha1.Recipe {
 	return v1alpha1.Recipe{
@@ -42,33 +43,88 @@ func recipe() v1alpha1.Recipe {
 			TestTimeout: metav1.Duration{Duration: 2 * time.Minute},
 		},
 		Evaluation: v1alpha1.Evaluation{
-			Holdout: v1alpha1.HoldoutTasks, HoldoutPercent: 20,
-			Kinds: []v1alpha1.EvaluationKind{{Name: v1alpha1.KindCodebaseQA, Tasks: 20}},
+			Holdout: v1alpha1.HoldoutTasks, HoldoutPercent: 30,
+			Kinds: []v1alpha1.EvaluationKind{{Name: v1alpha1.KindContextualImplementation, Tasks: 20}},
 		},
 	}
 }
 
-// planned is an artifact volume with a snapshot and a plan of it, both made as
-// the stages make them, and the environment of the stage Experience.
-func planned(t *testing.T, root string) stage.Env {
+// usePytest puts pytest and coverage on the path of the interpreter, as an
+// environment image has them in its own site-packages.
+func usePytest(t *testing.T) {
 	t.Helper()
 	site := os.Getenv("REPOEXPERT_TEST_PYTHONPATH")
 	if site == "" {
 		t.Fatal("REPOEXPERT_TEST_PYTHONPATH must name a folder with pytest and coverage; run make test")
 	}
 	t.Setenv("PYTHONPATH", site)
+}
+
+// mark is a name that is in the body of one function of a marked tree and
+// nowhere else in the world.
+func mark(path, name string) string {
+	sum := sha256.Sum256([]byte(path + "::" + name))
+	return "mark_" + hex.EncodeToString(sum[:6])
+}
+
+// marked is the library with a mark in every body that can be masked.
+func marked(t *testing.T) fs.FS {
+	t.Helper()
+	box, adapter := conformance.StartBox(t), python.New()
+	conformance.PutTree(t, box, "tree", os.DirFS(library))
+	inventory, err := adapter.Inspect(t.Context(), box, "tree")
+	if err != nil {
+		t.Fatal(err)
+	}
+	tree := fstest.MapFS{}
+	err = fs.WalkDir(os.DirFS(library), ".", func(name string, entry fs.DirEntry, err error) error {
+		if err != nil || entry.IsDir() {
+			return err
+		}
+		content, err := fs.ReadFile(os.DirFS(library), name)
+		tree[name] = &fstest.MapFile{Data: content}
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, module := range inventory.Modules {
+		if !module.IsTest {
+			tree[module.Path].Data = markModule(tree[module.Path].Data, module)
+		}
+	}
+	return tree
+}
+
+func markModule(source []byte, module language.Module) []byte {
+	lines := language.Lines(source)
+	for _, definition := range slices.Backward(module.Definitions) {
+		if _, err := python.New().MaskBody(source, definition); err != nil || definition.Nested() {
+			continue
+		}
+		first := lines[definition.BodyStartLine-1]
+		indent := first[:len(first)-len(bytes.TrimLeft(first, " \t"))]
+		planted := append(slices.Clone(indent), mark(module.Path, definition.Name)+" = 1\n"...)
+		lines = slices.Insert(lines, definition.BodyStartLine-1, planted)
+	}
+	return bytes.Join(lines, nil)
+}
+
+// planned is an artifact volume with a snapshot and a plan of it, both as the
+// stages before make them, and the environment of the stage Experience.
+func planned(t *testing.T, tree fs.FS) stage.Env {
+	t.Helper()
+	usePytest(t)
 	store, err := artifact.Open(t.TempDir())
 	if err != nil {
 		t.Fatal(err)
 	}
-	keys := contract.Keys{
-		Snapshot: strings.Repeat("a", 64), Plan: strings.Repeat("b", 64), Experience: strings.Repeat("c", 64),
-	}
+	keys := contract.Keys{Snapshot: strings.Repeat("a", 64), Plan: strings.Repeat("b", 64), Experience: strings.Repeat("c", 64)}
 	draft, err := store.Begin(keys.Output(v1alpha1.StageFetch))
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := os.WriteFile(filepath.Join(draft.Path(), snapshot.TreeFile), conformance.Tar(t, os.DirFS(root)), 0o600); err != nil {
+	if err := os.WriteFile(filepath.Join(draft.Path(), snapshot.TreeFile), conformance.Tar(t, tree), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	digest, err := draft.Seal(artifact.Manifest{Stage: string(v1alpha1.StageFetch), Key: keys.Snapshot})
@@ -90,6 +146,20 @@ func planned(t *testing.T, root string) stage.Env {
 	env.Spec.Stage = v1alpha1.StageExperience
 	env.Spec.Inputs = map[string]string{keys.Output(v1alpha1.StageFetch): digest, keys.Output(v1alpha1.StagePlan): result.ManifestDigest}
 	return env
+}
+
+// fromPlan reads one of the plan's files.
+func fromPlan[T any](t *testing.T, env stage.Env, name string) []T {
+	t.Helper()
+	folder, err := env.Store.Path(env.Spec.Keys.Output(v1alpha1.StagePlan))
+	if err != nil {
+		t.Fatal(err)
+	}
+	values, err := task.ReadFile[T](filepath.Join(folder, name))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return values
 }
 
 // shard is what one sealed shard holds.

@@ -1,0 +1,282 @@
+package experience
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	"pgregory.net/rapid"
+
+	"github.com/repoexpert/operator/api/v1alpha1"
+	"github.com/repoexpert/operator/internal/language"
+	"github.com/repoexpert/operator/internal/task"
+)
+
+func TestForeign(t *testing.T) {
+	tests := map[string]struct {
+		code string
+		want []string
+	}{
+		"a call":                {"return helper(x)", []string{"helper", "x"}},
+		"built in":              {"return len(str(None))", nil},
+		"a local":               {"a = 1\nreturn a + b", []string{"b"}},
+		"several locals":        {"a, b = c\nreturn a, b", []string{"c"}},
+		"an attribute":          {"self.cache = x.items()", []string{"cache", "x"}},
+		"a local as attribute":  {"size = 1\nreturn other.size", []string{"other", "size"}},
+		"a loop":                {"for k, v in pairs:\n    print(k, v)", []string{"pairs"}},
+		"a comprehension":       {"return [w for w in words]", []string{"words"}},
+		"with":                  {"with opened() as f, g(f) as h:\n    h()", []string{"g", "opened"}},
+		"an exception":          {"try:\n    pass\nexcept Odd as e:\n    raise e", []string{"Odd"}},
+		"an import":             {"import os.path\nos.getcwd()", []string{"getcwd", "path"}},
+		"a nested function":     {"def inner(q):\n    return q\nreturn inner(1)", nil},
+		"lambda":                {"return lambda z: z + y", []string{"y"}},
+		"a keyword argument":    {"return f(name=1)", []string{"f", "name"}},
+		"strings and comments":  {"x = 'not here' # nor here\ny = \"\"\"a\nb\"\"\"\nreturn x", nil},
+		"a string with a quote": {`return 'it\'s ' + rest`, []string{"rest"}},
+		"raw and bytes":         {`return rb"\d" + Rb'x'`, nil},
+		"a condition":           {"if flag:\n    return 1", []string{"flag"}},
+		"walrus":                {"if (n := size()) > 1:\n    return n", []string{"size"}},
+		"annotated":             {"x: int = 1\nreturn x", nil},
+		"augmented":             {"x += 1", nil},
+		"an open string":        {"x = 'abc\nreturn y", []string{"y"}},
+	}
+	for name, test := range tests {
+		t.Run(name, func(t *testing.T) {
+			if diff := cmp.Diff(test.want, foreign(test.code)); diff != "" {
+				t.Error(diff)
+			}
+		})
+	}
+}
+
+// Tokens are where the scanner says, whatever the code.
+func FuzzScan(f *testing.F) {
+	f.Add("x = 'a' # b\n\ty += f\"\"\"z\n\"\"\"")
+	f.Add("'''")
+	f.Add("\\\n\u00e9\xff")
+	f.Fuzz(func(t *testing.T, code string) {
+		lines := strings.Split(code, "\n")
+		for _, token := range scan(code) {
+			if token.line >= len(lines) || token.column > len(lines[token.line]) {
+				t.Fatalf("token %q at %d:%d is outside", token.text, token.line, token.column)
+			}
+			rest := strings.Join(lines[token.line:], "\n")[token.column:]
+			if !strings.HasPrefix(rest, token.text) {
+				t.Fatalf("token %q is not at %d:%d", token.text, token.line, token.column)
+			}
+		}
+		foreign(code)
+	})
+}
+
+func TestMutants(t *testing.T) {
+	tests := map[string]struct {
+		body []string
+		want []string
+	}{
+		"comparison":       {[]string{"    if a == b:"}, []string{"    if a != b:", "    if not a == b:"}},
+		"already negated":  {[]string{"    if not a:"}, nil},
+		"number":           {[]string{"    x = 2"}, []string{"    x = 3"}},
+		"string":           {[]string{`    x = "a == 1"`}, nil},
+		"comment":          {[]string{"    y = x  # 1 + 1"}, nil},
+		"a large number":   {[]string{"    x = 123456"}, nil},
+		"a float":          {[]string{"    x = 1.5"}, []string{"    x = 2.5", "    x = 1.6"}},
+		"bytes in utf-8":   {[]string{`    é = "é"; x = 1`}, []string{`    é = "é"; x = 2`}},
+		"in several lines": {[]string{`    x = """`, "1 + 1", `"""; y = 1`}, []string{`"""; y = 2`}},
+	}
+	for name, test := range tests {
+		t.Run(name, func(t *testing.T) {
+			var got []string
+			for _, m := range mutants(test.body, 7) {
+				if m.text == test.body[m.line] {
+					t.Errorf("line %d is not changed", m.line)
+				}
+				got = append(got, m.text)
+			}
+			slices.Sort(got)
+			slices.Sort(test.want)
+			if diff := cmp.Diff(test.want, got); diff != "" {
+				t.Error(diff)
+			}
+		})
+	}
+}
+
+// Shards have every value once, no shard has more than one above another, and
+// their quotas add up to the limit and what each has to spare.
+func TestShare(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		shards := rapid.IntRange(1, 9).Draw(t, "shards")
+		values := rapid.SliceOfN(rapid.IntRange(0, 50), 0, 60).Draw(t, "values")
+		limit := rapid.IntRange(0, 100).Draw(t, "limit")
+		type item struct{ id, weight int }
+		items := make([]item, len(values))
+		for i, weight := range values {
+			items[i] = item{i, weight}
+		}
+		var all []int
+		total, smallest, largest := 0, len(items), 0
+		for index := range shards {
+			mine := share(items, index, shards, func(i item) int { return i.weight })
+			for _, value := range mine {
+				all = append(all, value.id)
+			}
+			smallest, largest = min(smallest, len(mine)), max(largest, len(mine))
+			total += quota(limit, index, shards) - spare
+		}
+		slices.Sort(all)
+		if len(all) != len(items) || len(slices.Compact(all)) != len(items) {
+			t.Fatalf("%d values become %d", len(items), len(all))
+		}
+		if largest-smallest > 1 || total != limit {
+			t.Fatalf("shards have %d to %d values, quotas are %d of %d", smallest, largest, total, limit)
+		}
+	})
+}
+
+func TestBySize(t *testing.T) {
+	masks := []task.Mask{{ID: "long", BodyStart: 1, EndLine: 40}, {ID: "b", BodyStart: 1, EndLine: 4}, {ID: "a", BodyStart: 1, EndLine: 2}}
+	var got []string
+	for _, mask := range bySize(masks) {
+		got = append(got, mask.ID)
+	}
+	if diff := cmp.Diff([]string{"b", "a", "long"}, got); diff != "" {
+		t.Error(diff)
+	}
+}
+
+func TestJournal(t *testing.T) {
+	inputs := map[string]string{"plans/a": "sha256:1"}
+	whole := `{"inputs":{"plans/a":"sha256:1"}}` + "\n" + `{"unit":"SoftwareDesign","taskId":"a","rejection":{"unit":"SoftwareDesign","taskId":"a","code":"x"}}` + "\n"
+	tests := map[string]struct {
+		content string
+		same    bool
+		done    int
+	}{
+		"none":                 {"", true, 0},
+		"whole":                {whole, true, 1},
+		"torn":                 {whole + `{"unit":"Softw`, true, 1},
+		"other inputs":         {strings.Replace(whole, "sha256:1", "sha256:2", 1), false, 0},
+		"no JSON":              {whole + "x\n", false, 0},
+		"begins in the middle": {whole[strings.IndexByte(whole, '\n')+1:], false, 0},
+	}
+	for name, test := range tests {
+		t.Run(name, func(t *testing.T) {
+			folder := t.TempDir()
+			if err := os.WriteFile(filepath.Join(folder, journalFile), []byte(test.content), 0o600); err != nil {
+				t.Fatal(err)
+			}
+			j, same, err := openJournal(folder, inputs)
+			if err != nil || same != test.same {
+				t.Fatalf("got %v, %v", same, err)
+			}
+			if !same {
+				return
+			}
+			if len(j.entries) != 1+test.done {
+				t.Errorf("%d entries", len(j.entries))
+			}
+			if err := j.add(entry{Unit: v1alpha1.UnitSoftwareDesign, TaskID: "b", Rejection: &task.Rejection{TaskID: "b"}}); err != nil {
+				t.Fatal(err)
+			}
+			if err := j.finish(folder); err != nil {
+				t.Fatal(err)
+			}
+			rejections, err := task.ReadFile[task.Rejection](filepath.Join(folder, RejectionsFile))
+			if err != nil || len(rejections) != test.done+1 {
+				t.Errorf("got %v, %v", rejections, err)
+			}
+		})
+	}
+}
+
+func TestResolveReport(t *testing.T) {
+	inventory := &language.Inventory{Modules: []language.Module{{
+		Path: "src/lib/a.py", Name: "lib.a", Imports: []language.Import{{Module: "os"}},
+		Definitions: []language.Definition{{Name: "Group.command", Kind: language.KindMethod}},
+	}}}
+	s := newSymbols(files{"src/lib/a.py", "tests/test_a.py"}, inventory)
+	report := func(parts ...string) string {
+		headings := []string{"Functionality", "Structure", "Dependencies", "Usages", "Interactions", "Tests"}
+		var lines []string
+		for i, part := range parts {
+			lines = append(lines, headings[i]+": "+part)
+		}
+		return strings.Join(lines, "\n")
+	}
+	tests := map[string]struct {
+		report string
+		want   string
+	}{
+		"resolves":          {report("`a` in `src/lib/a.py`", "`Group.command`, `command`, `lib.a.Group.command`", "`os`", "none", "`tests/test_a.py:12`", "`tests/test_a.py`"), ""},
+		"an unknown file":   {report("`src/lib/b.py`", "x", "x", "x", "x", "x"), `"src/lib/b.py" is neither`},
+		"an unknown symbol": {report("`src/lib/a.py` `gone`", "x", "x", "x", "x", "x"), `"gone" is neither`},
+		"another's import":  {report("`src/lib/a.py` `sys`", "x", "x", "x", "x", "x"), `"sys" is neither`},
+		"a part missing":    {report("`a`", "x", "x"), "the part Usages is missing"},
+		"a part empty":      {report("`a` `src/lib/a.py`", " ", "x", "x", "x", "x"), "the part Structure is empty"},
+		"no file":           {report("`a`", "x", "x", "x", "x", "x"), "cites 0 files and 1 symbols"},
+		"an open quote":     {report("`a` `src/lib/a.py` `a", "x", "x", "x", "x", "x"), "neither"},
+		"nothing":           {"", "Functionality is missing"},
+	}
+	for name, test := range tests {
+		t.Run(name, func(t *testing.T) {
+			err := s.resolveReport(test.report, "src/lib/a.py")
+			if test.want == "" && err != nil || test.want != "" && (err == nil || !strings.Contains(err.Error(), test.want)) {
+				t.Errorf("got %v, want %q", err, test.want)
+			}
+		})
+	}
+}
+
+// files stands in for a snapshot: it has files of these paths.
+type files []string
+
+func (f files) Has(path string) bool { return slices.Contains(f, path) }
+
+func TestScriptReadsObservations(t *testing.T) {
+	tests := map[string]struct {
+		text string
+		want result
+	}{
+		"an observation": {"<returncode>2</returncode>\n<output>\na\n</output>", result{2, "a\n"}},
+		"empty":          {"<returncode>0</returncode>\n<output>\n</output>", result{0, ""}},
+		"the task":       {"Write it.", result{}},
+	}
+	for name, test := range tests {
+		t.Run(name, func(t *testing.T) {
+			if got := parseObservation(test.text); got != test.want {
+				t.Errorf("got %+v", got)
+			}
+		})
+	}
+	want := map[int]string{3: "def a():", 4: "    pass"}
+	if diff := cmp.Diff(want, numbered("3:def a():\n4-    pass\n--\nx:y\n")); diff != "" {
+		t.Error(diff)
+	}
+}
+
+// Every phrase has wordings enough, short ones, and no slot that nobody fills.
+func TestPhrases(t *testing.T) {
+	slots := []string{"{name}", "{path}", "{words}", "{line}", "{error}", "{file}"}
+	for situation, wordings := range phrases {
+		if len(wordings) < 8 || len(slices.Compact(slices.Sorted(slices.Values(wordings)))) != len(wordings) {
+			t.Errorf("%s has %d wordings", situation, len(wordings))
+		}
+		for _, wording := range wordings {
+			rest := wording
+			for _, slot := range slots {
+				rest = strings.ReplaceAll(rest, slot, "")
+			}
+			if strings.ContainsAny(rest, "{}`\n") || len(wording) > 80 {
+				t.Errorf("%s: %q", situation, wording)
+			}
+		}
+	}
+	if got := (&thoughts{}).say("repair", "{line}", "3", "{error}", "ValueError"); strings.Contains(got, "{") {
+		t.Error(fmt.Sprintf("slots are left in %q", got))
+	}
+}
