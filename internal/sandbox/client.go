@@ -187,7 +187,9 @@ func lost(outer context.Context, err error) error {
 	case errors.As(err, &refused), errors.Is(err, ErrTooLarge), errors.Is(err, ErrBoxLost):
 		return err
 	default:
-		return fmt.Errorf("%w: %w", ErrBoxLost, err)
+		// The cause is no error of the caller's: not wrapped, so that a sidecar that
+		// does not answer in time is not taken for the caller's own deadline.
+		return fmt.Errorf("%w: %s", ErrBoxLost, printable(err.Error()))
 	}
 }
 

@@ -13,10 +13,9 @@ import (
 
 const (
 	// probeTimeout is how long an address may take to answer.
-	probeTimeout = 2 * time.Second
-	// A network policy may take effect after the pod has started.
-	isolationPatience = 15 * time.Second
-	isolationPause    = time.Second
+	probeTimeout    = 2 * time.Second
+	defaultPatience = 15 * time.Second
+	isolationPause  = time.Second
 
 	metadataAddress = "169.254.169.254:80"
 	clusterName     = "kubernetes.default.svc.cluster.local."
@@ -48,7 +47,7 @@ func (s *Server) isolated(ctx context.Context) error {
 	if s.isolationDone {
 		return s.isolationErr
 	}
-	err := awaitIsolation(ctx, s.options.Probes)
+	err := awaitIsolation(ctx, s.options.Probes, s.options.Patience)
 	if ctx.Err() != nil {
 		return ctx.Err()
 	}
@@ -56,8 +55,8 @@ func (s *Server) isolated(ctx context.Context) error {
 	return err
 }
 
-func awaitIsolation(ctx context.Context, probes []string) error {
-	deadline := time.NewTimer(isolationPatience)
+func awaitIsolation(ctx context.Context, probes []string, patience time.Duration) error {
+	deadline := time.NewTimer(patience)
 	defer deadline.Stop()
 	pause := time.NewTicker(isolationPause)
 	defer pause.Stop()

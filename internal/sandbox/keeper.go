@@ -28,6 +28,9 @@ const (
 	maxProcesses = 8192
 )
 
+// killPause is between two rounds of killing.
+const killPause = 5 * time.Millisecond
+
 // Exit codes of a shell, for a program that cannot be started.
 const (
 	exitNotFound      = 127
@@ -58,7 +61,9 @@ type outcome struct {
 func init() {
 	if len(os.Args) == 1 && os.Args[0] == keeperName {
 		keep()
-		os.Exit(0)
+		// Not os.Exit: there is nothing to flush, and a binary with the race
+		// detector would linger for a second.
+		syscall.Exit(0)
 	}
 }
 
@@ -93,13 +98,13 @@ func keepCommand(control *os.File) (outcome, error) {
 	k := keeper{}
 	timer := time.AfterFunc(o.Timeout, func() {
 		k.timedOut.Store(true)
-		k.kill()
+		k.killUntilEnd()
 	})
 	defer timer.Stop()
 	go func() {
 		// The server says nothing more: whatever comes is its end.
 		_, _ = io.Copy(io.Discard, io.MultiReader(decoder.Buffered(), control))
-		k.kill()
+		k.killUntilEnd()
 	}()
 	return k.reap(leader)
 }
@@ -136,7 +141,7 @@ func startLeader(o order) (pid, code int, err error) {
 	case errors.Is(err, exec.ErrDot):
 		// The working directory is not searched; a path with a slash is not either.
 		return 0, cannotStart(o.Args[0], exitNotFound), nil
-	case errors.Is(err, os.ErrPermission):
+	case errors.Is(err, os.ErrPermission), errors.Is(err, syscall.EISDIR):
 		return 0, cannotStart(o.Args[0], exitNotExecutable), nil
 	case err != nil:
 		return 0, cannotStart(o.Args[0], exitNotFound), nil
@@ -194,11 +199,25 @@ func (k *keeper) kill() {
 	killAll(func() []int { return descendants(listProcesses(), self) })
 }
 
+// killUntilEnd goes on until reap has seen the last descendant and the process
+// exits: /proc is read entry by entry, and what changes its parent meanwhile
+// may be missed once.
+func (k *keeper) killUntilEnd() {
+	pause := time.NewTicker(killPause)
+	defer pause.Stop()
+	for {
+		k.kill()
+		<-pause.C
+	}
+}
+
 // reap waits for the leader, kills what outlived it, and returns when no
 // descendant is left.
 func (k *keeper) reap(leader int) (outcome, error) {
 	var result outcome
 	ended := false
+	pause := time.NewTicker(killPause)
+	defer pause.Stop()
 	for {
 		var status syscall.WaitStatus
 		var usage syscall.Rusage
@@ -211,19 +230,17 @@ func (k *keeper) reap(leader int) (outcome, error) {
 		case errors.Is(err, syscall.EINTR):
 			continue
 		case errors.Is(err, syscall.ECHILD):
-			result.TimedOut = k.timedOut.Load()
 			return result, nil
 		case err != nil:
 			return result, fmt.Errorf("wait: %w", err)
 		case pid == 0:
 			k.kill()
-			if pid, err = syscall.Wait4(-1, &status, 0, &usage); err != nil {
-				continue
-			}
+			<-pause.C
+			continue
 		}
 		result.CPU += cpuOf(usage)
 		if pid == leader && (status.Exited() || status.Signaled()) {
-			ended, result.ExitCode = true, codeOf(status)
+			ended, result.ExitCode, result.TimedOut = true, codeOf(status), k.timedOut.Load()
 		}
 	}
 }

@@ -32,6 +32,9 @@ type Options struct {
 	Isolated bool
 	// Probes are host:port addresses that must not answer.
 	Probes []string
+	// Patience is how long an address may go on answering: a network policy may
+	// take effect after the pod has started. Default 15 seconds.
+	Patience time.Duration
 	// Log gets what people who look at the sidecar may want to know.
 	Log *slog.Logger
 }
@@ -66,6 +69,9 @@ func NewServer(options Options) (*Server, error) {
 	}
 	if err := unix.Prctl(unix.PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0); err != nil {
 		return nil, errors.Join(fmt.Errorf("become a subreaper: %w", err), root.Close(), environment.Close())
+	}
+	if options.Patience <= 0 {
+		options.Patience = defaultPatience
 	}
 	if options.Log == nil {
 		options.Log = slog.New(slog.DiscardHandler)
