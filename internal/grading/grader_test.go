@@ -125,7 +125,7 @@ func TestGradePatch(t *testing.T) {
 		"the original body": {patch: gold, want: Resolved},
 		"nothing":           {patch: "", want: TestsFailed},
 		"a wrong body":      {patch: strings.Replace(gold, "+    return", "+    return 1 +", 1), want: TestsFailed},
-		"no syntax":         {patch: strings.Replace(gold, "+    return", "+    return return", 1), want: CollectionError},
+		"no syntax":         {patch: strings.Replace(gold, "+    return", "+    return )", 1), want: CollectionError},
 		"no end":            {patch: strings.Replace(gold, "+    return", "+    while True: pass\n+    return", 1), want: PatchNotApplicable},
 		"tests are changed": {
 			patch: other("tests/unit/test_prices.py", "def test_total(", "def untested("), want: PatchOutsideSource, ignored: 1,

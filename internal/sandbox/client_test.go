@@ -43,7 +43,9 @@ func TestAForgedAnswerIsALostBox(t *testing.T) {
 		"too much output":    {say(`{"output":"` + strings.Repeat("x", 301) + `"}`), run, ErrBoxLost},
 		"took longer":        {say(fmt.Sprintf(`{"elapsed":%d}`, time.Hour)), run, ErrBoxLost},
 		"negative CPU":       {say(`{"cpu":-5}`), run, ErrBoxLost},
-		"redirect":           {func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, "http://169.254.169.254/", 302) }, run, ErrBoxLost},
+		"redirect": {func(w http.ResponseWriter, r *http.Request) {
+			http.Redirect(w, r, "http://169.254.169.254/", http.StatusFound)
+		}, run, ErrBoxLost},
 		"cut": {func(w http.ResponseWriter, _ *http.Request) {
 			w.Header().Set("Content-Length", "99")
 			_, _ = w.Write([]byte("{"))
@@ -99,7 +101,7 @@ func TestWhatASidecarSaysIsBoundedAndPrintable(t *testing.T) {
 
 func TestASidecarThatHangsIsLostInTime(t *testing.T) {
 	release := make(chan struct{})
-	client := serveAs(t, func(_ http.ResponseWriter, r *http.Request) { <-release })
+	client := serveAs(t, func(http.ResponseWriter, *http.Request) { <-release })
 	defer close(release)
 	err := client.send(t.Context(), 50*time.Millisecond, http.MethodPost, runPath, "", nil, func(io.Reader) error { return nil })
 	if !errors.Is(err, ErrBoxLost) || errors.Is(err, context.DeadlineExceeded) {
@@ -131,7 +133,9 @@ func TestASidecarIsAwaited(t *testing.T) {
 		t.Errorf("ready: %v, root %q", err, client.Root())
 	}
 	_ = server.Close()
-	<-ended
+	if err := <-ended; !errors.Is(err, http.ErrServerClosed) {
+		t.Error(err)
+	}
 }
 
 func TestTheSocketIsForTheGroupAlone(t *testing.T) {

@@ -69,8 +69,12 @@ func TestAPolicyThatTakesEffectLateIsAwaited(t *testing.T) {
 	}()
 	if answering := probe(t.Context(), nil); answering != "" {
 		t.Logf("%s answers on this machine: the box never is isolated here", answering)
-		_ = listener.Close()
-		<-closed
+		if err := listener.Close(); err != nil {
+			t.Error(err)
+		}
+		if err := <-closed; !errors.Is(err, net.ErrClosed) {
+			t.Error(err)
+		}
 		return
 	}
 	b := startBox(t, func(o *Options) { o.Isolated, o.Probes = true, []string{listener.Addr().String()} })

@@ -4,6 +4,7 @@ import (
 	"archive/tar"
 	"bytes"
 	"context"
+	"errors"
 	"net/http"
 	"path/filepath"
 	"testing"
@@ -67,7 +68,9 @@ func serveAs(t testing.TB, handler http.HandlerFunc) *Client {
 		if err := server.Close(); err != nil {
 			t.Error(err)
 		}
-		<-ended
+		if err := <-ended; !errors.Is(err, http.ErrServerClosed) {
+			t.Error(err)
+		}
 	})
 	return client
 }

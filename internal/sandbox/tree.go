@@ -61,8 +61,8 @@ func (b *budget) add(size int64) error {
 		return refuse("an entry has a negative size")
 	case b.entries > b.Entries:
 		return fmt.Errorf("%w: more than %d entries", ErrTooLarge, b.Entries)
-	case b.bytes > b.Limits.Bytes:
-		return fmt.Errorf("%w: more than %d bytes", ErrTooLarge, b.Limits.Bytes)
+	case b.bytes > b.Bytes:
+		return fmt.Errorf("%w: more than %d bytes", ErrTooLarge, b.Bytes)
 	}
 	return nil
 }
@@ -329,7 +329,7 @@ func removeAll(root *os.Root, dir string) error {
 	if err == nil {
 		return nil
 	}
-	unlocked := fs.WalkDir(root.FS(), dir, func(name string, entry fs.DirEntry, err error) error {
+	unlocked := fs.WalkDir(root.FS(), dir, func(name string, entry fs.DirEntry, _ error) error {
 		if entry != nil && entry.IsDir() {
 			// What cannot be opened up cannot be removed either, and that is told.
 			_ = root.Chmod(name, 0o700)

@@ -12,6 +12,9 @@ import (
 	"testing"
 	"time"
 
+	"github.com/go-logr/logr"
+	"sigs.k8s.io/controller-runtime/pkg/log"
+
 	"github.com/repoexpert/operator/hack/local"
 )
 
@@ -28,6 +31,8 @@ type world struct {
 var shared world
 
 func TestMain(m *testing.M) {
+	// The client library wants a logger; what it would say, errors say too.
+	log.SetLogger(logr.Discard())
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM)
 	code := run(ctx, m)
 	stop()

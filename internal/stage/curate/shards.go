@@ -117,20 +117,27 @@ func wellFormed(messages []task.Message) bool {
 		}
 		messages = messages[1:]
 	}
-	learned := false
+	learned := 0
 	for i, message := range messages {
-		assistant := i%2 == 1
-		want := task.RoleUser
-		if assistant {
-			want = task.RoleAssistant
-		}
-		skipped := assistant && message.Loss == task.LossNone
-		if message.Role != want || !readable(message) || message.Loss != "" && !skipped {
+		if !inTurn(i, message) {
 			return false
 		}
-		learned = learned || assistant && !skipped
+		if message.Role == task.RoleAssistant && message.Loss == "" {
+			learned++
+		}
 	}
-	return learned && len(messages)%2 == 0
+	return learned > 0 && len(messages)%2 == 0
+}
+
+// inTurn says whether a message may stand at a place: the user's at the even
+// ones, and only an assistant's may be left out of the loss.
+func inTurn(place int, message task.Message) bool {
+	want := task.RoleUser
+	if place%2 == 1 {
+		want = task.RoleAssistant
+	}
+	unlearned := message.Role == task.RoleAssistant && message.Loss == task.LossNone
+	return message.Role == want && readable(message) && (message.Loss == "" || unlearned)
 }
 
 func readable(message task.Message) bool {

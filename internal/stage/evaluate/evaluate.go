@@ -15,17 +15,17 @@ import (
 	"github.com/repoexpert/operator/internal/contract"
 	"github.com/repoexpert/operator/internal/engine"
 	"github.com/repoexpert/operator/internal/language"
-	"github.com/repoexpert/operator/internal/language/python"
+	"github.com/repoexpert/operator/internal/language/adapters"
 	"github.com/repoexpert/operator/internal/stage"
 )
 
 // Run is the stage Evaluate in its pod.
 func Run(ctx context.Context, env stage.Env) (contract.StageResult, error) {
 	return Stage{
-		Servers:  engine.Dial(path.Join(contract.SocketsPath, contract.ContainerEngine, contract.SocketName)),
-		Port:     contract.EnginePort,
-		Adapters: map[v1alpha1.TestFramework]language.Adapter{v1alpha1.TestPytest: python.New()},
-		Out:      os.Stdout,
+		Servers: engine.Dial(path.Join(contract.SocketsPath, contract.ContainerEngine, contract.SocketName)),
+		Port:    contract.EnginePort,
+		Adapter: adapters.For,
+		Out:     os.Stdout,
 	}.Run(ctx, env)
 }
 
@@ -38,8 +38,9 @@ type Servers interface {
 type Stage struct {
 	Servers Servers
 	// Port of the model server, on loopback.
-	Port     int
-	Adapters map[v1alpha1.TestFramework]language.Adapter
+	Port int
+	// Adapter returns the language adapter of a test framework.
+	Adapter func(v1alpha1.TestFramework) (language.Adapter, error)
 	// Out gets the record, as the last line.
 	Out io.Writer
 }

@@ -44,12 +44,12 @@ const (
 )
 
 // chooseMasks takes held-out functions, in the plan's order, that are tasks.
-func (e *evaluation) chooseMasks(ctx context.Context, kind v1alpha1.EvaluationKind, served *recipe.Seen, adapters map[v1alpha1.TestFramework]language.Adapter) (*implementations, error) {
+func (e *evaluation) chooseMasks(ctx context.Context, kind v1alpha1.EvaluationKind, served *recipe.Seen, adapterFor func(v1alpha1.TestFramework) (language.Adapter, error)) (*implementations, error) {
 	masks, err := planned[task.Mask](e.env, task.MasksFile)
 	if err != nil {
 		return nil, err
 	}
-	grader, err := e.newGrader(ctx, adapters)
+	grader, err := e.newGrader(ctx, adapterFor)
 	if err != nil {
 		return nil, err
 	}

@@ -3,7 +3,6 @@ package evaluate
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"os"
 	"path"
@@ -18,14 +17,10 @@ import (
 	"github.com/repoexpert/operator/internal/grading"
 	"github.com/repoexpert/operator/internal/language"
 	"github.com/repoexpert/operator/internal/recipe"
-	"github.com/repoexpert/operator/internal/sandbox"
 	"github.com/repoexpert/operator/internal/snapshot"
 	"github.com/repoexpert/operator/internal/stage"
 	"github.com/repoexpert/operator/internal/task"
 )
-
-// environmentFile is Setup's sealed result.
-const environmentFile = "environment.tar"
 
 // evaluation is one run of the stage.
 type evaluation struct {
@@ -62,7 +57,7 @@ func (s Stage) prepare(ctx context.Context, env stage.Env) (*evaluation, error) 
 		case v1alpha1.KindCodebaseQA:
 			e.qa, err = e.chooseQuestions(kind, served)
 		case v1alpha1.KindContextualImplementation:
-			e.masks, err = e.chooseMasks(ctx, kind, served, s.Adapters)
+			e.masks, err = e.chooseMasks(ctx, kind, served, s.Adapter)
 		default:
 			err = stage.Fail(v1alpha1.FailureConfiguration, nil, "evaluation.kinds names %q, which this worker does not know", kind.Name)
 		}
@@ -142,14 +137,13 @@ func planned[T any](env stage.Env, name string) ([]T, error) {
 }
 
 // newGrader prepares both boxes and returns the grader of this commit.
-func (e *evaluation) newGrader(ctx context.Context, adapters map[v1alpha1.TestFramework]language.Adapter) (*grading.Grader, error) {
+func (e *evaluation) newGrader(ctx context.Context, adapterFor func(v1alpha1.TestFramework) (language.Adapter, error)) (*grading.Grader, error) {
 	spec := e.env.Spec
-	framework := spec.Recipe.Environment.Test.Framework
-	adapter, ok := adapters[framework]
-	if !ok {
-		return nil, stage.Fail(v1alpha1.FailureConfiguration, nil, "environment.test.framework is %q, which has no adapter; use Pytest", framework)
+	adapter, err := adapterFor(spec.Recipe.Environment.Test.Framework)
+	if err != nil {
+		return nil, stage.Fail(v1alpha1.FailureConfiguration, nil, "%s", err)
 	}
-	if err := e.putEnvironments(ctx); err != nil {
+	if err := e.env.PutEnvironment(ctx, e.env.Agent, e.env.Grader); err != nil {
 		return nil, err
 	}
 	place, err := e.env.Store.Path(spec.Keys.Output(v1alpha1.StageFetch))
@@ -193,33 +187,6 @@ func (e *evaluation) readPlan() (*language.Inventory, task.Baseline, error) {
 		return nil, baseline, fmt.Errorf("read the inventory: %w", err)
 	}
 	return inventory, baseline, nil
-}
-
-// putEnvironments puts what Setup installed into both boxes.
-func (e *evaluation) putEnvironments(ctx context.Context) error {
-	folder := e.env.Spec.Keys.Output(v1alpha1.StageSetup)
-	if folder == "" {
-		return nil
-	}
-	place, err := e.env.Store.Path(folder)
-	if err != nil {
-		return err
-	}
-	for _, box := range []sandbox.Box{e.env.Agent, e.env.Grader} {
-		if err := putEnvironment(ctx, box, filepath.Join(place, environmentFile)); err != nil {
-			return fmt.Errorf("put the environment into the sandbox: %w", err)
-		}
-	}
-	return nil
-}
-
-func putEnvironment(ctx context.Context, box sandbox.Box, name string) (err error) {
-	content, err := os.Open(name)
-	if err != nil {
-		return err
-	}
-	defer func() { err = errors.Join(err, content.Close()) }()
-	return box.PutEnvironment(ctx, content)
 }
 
 // profile bounds an agent's episode.

@@ -21,9 +21,8 @@ import (
 	"github.com/repoexpert/operator/internal/artifact"
 	"github.com/repoexpert/operator/internal/contract"
 	"github.com/repoexpert/operator/internal/engine"
-	"github.com/repoexpert/operator/internal/language"
+	"github.com/repoexpert/operator/internal/language/adapters"
 	"github.com/repoexpert/operator/internal/language/conformance"
-	"github.com/repoexpert/operator/internal/language/python"
 	"github.com/repoexpert/operator/internal/recall"
 	"github.com/repoexpert/operator/internal/recipe"
 	"github.com/repoexpert/operator/internal/snapshot"
@@ -113,7 +112,7 @@ func newWorld(t *testing.T, r v1alpha1.Recipe) *world {
 	}
 	w.stage = Stage{
 		Servers: w, Port: w.modelServer(), Out: w.out,
-		Adapters: map[v1alpha1.TestFramework]language.Adapter{v1alpha1.TestPytest: python.New()},
+		Adapter: adapters.For,
 	}
 	return w
 }

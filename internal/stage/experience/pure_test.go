@@ -1,7 +1,6 @@
 package experience
 
 import (
-	"fmt"
 	"os"
 	"path/filepath"
 	"slices"
@@ -277,6 +276,6 @@ func TestPhrases(t *testing.T) {
 		}
 	}
 	if got := (&thoughts{}).say("repair", "{line}", "3", "{error}", "ValueError"); strings.Contains(got, "{") {
-		t.Error(fmt.Sprintf("slots are left in %q", got))
+		t.Errorf("slots are left in %q", got)
 	}
 }

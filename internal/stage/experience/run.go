@@ -3,36 +3,28 @@ package experience
 import (
 	"context"
 	"errors"
-	"fmt"
 	"maps"
-	"os"
-	"path/filepath"
 	"time"
 
 	"github.com/repoexpert/operator/api/v1alpha1"
 	"github.com/repoexpert/operator/internal/artifact"
 	"github.com/repoexpert/operator/internal/contract"
 	"github.com/repoexpert/operator/internal/language"
-	"github.com/repoexpert/operator/internal/language/python"
-	"github.com/repoexpert/operator/internal/sandbox"
+	"github.com/repoexpert/operator/internal/language/adapters"
 	"github.com/repoexpert/operator/internal/stage"
 	"github.com/repoexpert/operator/internal/task"
 )
 
-// adapters are the language adapters by test framework.
-var adapters = map[v1alpha1.TestFramework]language.Adapter{
-	v1alpha1.TestPytest: python.New(),
-}
-
 // Run is the stage Experience for the shard env.Index.
 func Run(ctx context.Context, env stage.Env) (contract.StageResult, error) {
-	return Stage{Adapters: adapters, Now: time.Now}.Run(ctx, env)
+	return Stage{Adapter: adapters.For, Now: time.Now}.Run(ctx, env)
 }
 
 // Stage is Experience with what it depends on.
 type Stage struct {
-	Adapters map[v1alpha1.TestFramework]language.Adapter
-	Now      func() time.Time
+	// Adapter returns the language adapter of a test framework.
+	Adapter func(v1alpha1.TestFramework) (language.Adapter, error)
+	Now     func() time.Time
 }
 
 // Run makes or continues one shard.
@@ -99,12 +91,11 @@ func resume(env stage.Env, folder string) (*artifact.Draft, *journal, error) {
 
 // generate runs the units that the recipe asks for.
 func (s Stage) generate(ctx context.Context, env stage.Env, p *plan, j *journal) error {
-	framework := env.Spec.Recipe.Environment.Test.Framework
-	adapter, ok := s.Adapters[framework]
-	if !ok {
-		return stage.Fail(v1alpha1.FailureConfiguration, nil, "environment.test.framework is %q, which has no adapter; use Pytest", framework)
+	adapter, err := s.Adapter(env.Spec.Recipe.Environment.Test.Framework)
+	if err != nil {
+		return stage.Fail(v1alpha1.FailureConfiguration, nil, "%s", err)
 	}
-	if err := putEnvironments(ctx, env); err != nil {
+	if err := env.PutEnvironment(ctx, env.Agent, env.Grader); err != nil {
 		return err
 	}
 	w := newWorkshop(env, p, adapter)
@@ -128,36 +119,6 @@ func (s Stage) generate(ctx context.Context, env stage.Env, p *plan, j *journal)
 		}
 	}
 	return nil
-}
-
-// putEnvironments puts what Setup installed into both boxes.
-func putEnvironments(ctx context.Context, env stage.Env) error {
-	folder := env.Spec.Keys.Output(v1alpha1.StageSetup)
-	if folder == "" {
-		return nil
-	}
-	place, err := env.Store.Path(folder)
-	if err != nil {
-		return err
-	}
-	for _, box := range []sandbox.Box{env.Agent, env.Grader} {
-		if err := putEnvironment(ctx, box, filepath.Join(place, environmentFile)); err != nil {
-			return fmt.Errorf("putting the environment into the sandbox: %w", err)
-		}
-	}
-	return nil
-}
-
-// environmentFile is Setup's sealed result.
-const environmentFile = "environment.tar"
-
-func putEnvironment(ctx context.Context, box sandbox.Box, path string) (err error) {
-	content, err := os.Open(path)
-	if err != nil {
-		return err
-	}
-	defer func() { err = errors.Join(err, content.Close()) }()
-	return box.PutEnvironment(ctx, content)
 }
 
 // progress turns finished samples into progress lines.

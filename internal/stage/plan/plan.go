@@ -15,7 +15,6 @@ import (
 	"github.com/repoexpert/operator/internal/language/adapters"
 	"github.com/repoexpert/operator/internal/snapshot"
 	"github.com/repoexpert/operator/internal/stage"
-	"github.com/repoexpert/operator/internal/stage/setup"
 	"github.com/repoexpert/operator/internal/task"
 )
 
@@ -67,27 +66,7 @@ func prepare(ctx context.Context, env stage.Env, m *mine) error {
 	if err := env.Agent.PutTree(ctx, treeDir, content); err != nil {
 		return fmt.Errorf("putting the tree into the sandbox: %w", err)
 	}
-	return putEnvironment(ctx, env)
-}
-
-func putEnvironment(ctx context.Context, env stage.Env) error {
-	folder := env.Spec.Keys.Output(v1alpha1.StageSetup)
-	if folder == "" {
-		return nil
-	}
-	place, err := env.Store.Path(folder)
-	if err != nil {
-		return err
-	}
-	content, err := os.Open(filepath.Join(place, setup.EnvironmentFile))
-	if err != nil {
-		return err
-	}
-	defer func() { _ = content.Close() }() // read only, and the box may have closed it
-	if err := env.Agent.PutEnvironment(ctx, content); err != nil {
-		return fmt.Errorf("putting the environment into the sandbox: %w", err)
-	}
-	return nil
+	return env.PutEnvironment(ctx, env.Agent)
 }
 
 // measure inspects the tree before any of its code runs, then runs its tests.

@@ -17,9 +17,6 @@ import (
 	"github.com/repoexpert/operator/internal/stage"
 )
 
-// EnvironmentFile is the sealed result below environments/<key>.
-const EnvironmentFile = "environment.tar"
-
 const (
 	commandTimeout = 30 * time.Minute
 	outputLimit    = 16 << 10
@@ -45,7 +42,7 @@ func Run(ctx context.Context, env stage.Env) (contract.StageResult, error) {
 	if err != nil {
 		return result, err
 	}
-	if err := collect(ctx, env.Agent, filepath.Join(draft.Path(), EnvironmentFile)); err != nil {
+	if err := collect(ctx, env.Agent, filepath.Join(draft.Path(), stage.EnvironmentFile)); err != nil {
 		return result, errors.Join(err, draft.Discard())
 	}
 	result.Counts = map[string]int64{"commands": int64(len(commands))}

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"net"
 	"os"
 	"path/filepath"
 	"slices"
@@ -75,7 +74,7 @@ func (m *Manager) remove(ctx context.Context, name string) error {
 		return err
 	}
 	if record.PID != 0 {
-		if err := removeLink(ctx, record); err != nil {
+		if err := m.removeLink(ctx, record); err != nil {
 			return err
 		}
 	}
@@ -109,16 +108,16 @@ func (m *Manager) kill(ctx context.Context, record state.Record) error {
 // namespace; but connections that were open when their process was killed keep
 // the namespace for a minute and more, and an `up` that follows would find the
 // name in use.
-func removeLink(ctx context.Context, record state.Record) error {
-	c, err := record.Cluster()
+func (m *Manager) removeLink(ctx context.Context, record state.Record) error {
+	spec, err := m.spec(record, "")
 	if err != nil {
 		return err
 	}
 	return apiclient.Poll(ctx, removePoll, func(ctx context.Context) error {
-		if _, err := net.InterfaceByName(c.HostLink()); err != nil {
-			return nil
+		if owned, err := spec.OwnsHostLink(); err != nil || !owned {
+			return err
 		}
 		// The kernel may be faster: the next look tells.
-		return command.Run(ctx, "ip", "link", "delete", "dev", c.HostLink())
+		return command.Run(ctx, "ip", "link", "delete", "dev", spec.Cluster.HostLink())
 	})
 }

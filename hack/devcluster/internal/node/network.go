@@ -6,7 +6,9 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"path/filepath"
 	"strconv"
+	"strings"
 
 	"github.com/repoexpert/operator/hack/devcluster/internal/command"
 )
@@ -21,6 +23,7 @@ func (s Spec) ConnectHost(ctx context.Context, pid int) error {
 	c := s.Cluster
 	for _, args := range [][]string{
 		{"link", "add", c.HostLink(), "type", "veth", "peer", "name", c.NodeLink(), "netns", strconv.Itoa(pid)},
+		{"link", "set", c.HostLink(), "alias", s.Paths.Dir},
 		{"addr", "add", c.HostAddress().String(), "dev", c.HostLink()},
 		{"link", "set", c.HostLink(), "up"},
 		{"route", "add", c.PodCIDR().String(), "via", c.NodeIP().String()},
@@ -31,6 +34,25 @@ func (s Spec) ConnectHost(ctx context.Context, pid int) error {
 		}
 	}
 	return nil
+}
+
+// linksFolder shows the host's links, one folder each.
+const linksFolder = "/sys/class/net"
+
+// OwnsHostLink says whether the host has the link of ConnectHost. Link names are
+// few and used again: the alias tells this cluster's link from one of the same
+// name that a cluster of another user or state folder has made since.
+func (s Spec) OwnsHostLink() (bool, error) { return s.ownsLink(linksFolder) }
+
+func (s Spec) ownsLink(links string) (bool, error) {
+	alias, err := os.ReadFile(filepath.Join(links, s.Cluster.HostLink(), "ifalias"))
+	if errors.Is(err, fs.ErrNotExist) {
+		return false, nil
+	}
+	if err != nil {
+		return false, fmt.Errorf("look at the host's links: %w", err)
+	}
+	return strings.TrimSuffix(string(alias), "\n") == s.Paths.Dir, nil
 }
 
 // configureLink is the node's side of ConnectHost.

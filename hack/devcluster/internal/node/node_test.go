@@ -65,6 +65,31 @@ func TestAdminKubeconfigIsCompleteInItself(t *testing.T) {
 	}
 }
 
+// A link of the same name that another cluster made since must stay.
+func TestOwnsLink(t *testing.T) {
+	tests := map[string]struct {
+		link, alias string
+		want        bool
+	}{
+		"ours":              {"devcluster1", "/state/e2e\n", true},
+		"of another folder": {"devcluster1", "/home/other/state/e2e\n", false},
+		"without an alias":  {"devcluster1", "", false},
+		"of another index":  {"devcluster0", "/state/e2e\n", false},
+	}
+	for title, tt := range tests {
+		t.Run(title, func(t *testing.T) {
+			links := t.TempDir()
+			folder := filepath.Join(links, tt.link)
+			if err := errors.Join(os.Mkdir(folder, 0o755), os.WriteFile(filepath.Join(folder, "ifalias"), []byte(tt.alias), 0o644)); err != nil {
+				t.Fatal(err)
+			}
+			if got, err := newSpec(t).ownsLink(links); err != nil || got != tt.want {
+				t.Errorf("got %v, %v; want %v", got, err, tt.want)
+			}
+		})
+	}
+}
+
 func TestCheckPath(t *testing.T) {
 	tests := map[string]struct {
 		dir string
