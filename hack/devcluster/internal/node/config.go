@@ -45,7 +45,7 @@ var componentUsers = []string{"controller-manager", "scheduler", "kubelet", "pro
 // ConfigFiles renders every configuration file, by path.
 func (s Spec) ConfigFiles() (map[string][]byte, error) {
 	files := map[string][]byte{}
-	for _, name := range []string{"kubelet.yaml", "containerd.toml", "kube-proxy.yaml", "Corefile", "addons.yaml", "resolv.conf"} {
+	for _, name := range []string{"kubelet.yaml", "containerd.toml", "kube-proxy.yaml", "Corefile", "addons.yaml", "resolv.conf", "audit.yaml"} {
 		content, err := render(name, s)
 		if err != nil {
 			return nil, err

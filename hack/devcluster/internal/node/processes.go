@@ -80,6 +80,10 @@ func (s Spec) apiServer() Process {
 		"--requestheader-username-headers=X-Remote-User",
 		"--requestheader-group-headers=X-Remote-Group",
 		"--requestheader-extra-headers-prefix=X-Remote-Extra-",
+		"--audit-policy-file=" + s.Paths.Config("audit.yaml"),
+		"--audit-log-path=" + s.Paths.Log("audit"),
+		"--audit-log-maxsize=100",
+		"--audit-log-maxbackup=1",
 	}}
 }
 
