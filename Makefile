@@ -80,11 +80,11 @@ build: ## Build manager and worker into bin/.
 ##@ True pods
 
 .PHONY: e2e
-e2e: $(BIN)/gotestsum $(BIN)/devcluster ## The core stories on a true cluster with true pods, as CI runs them.
+e2e: $(BIN)/gotestsum $(BIN)/devcluster $(BIN)/kustomize $(BIN)/pytest-site/.done ## The core stories on a true cluster with true pods, as CI runs them.
 	$(BIN)/gotestsum --format standard-verbose -- -tags e2e -count=1 -timeout 40m -run '^TestCore' ./test/e2e/...
 
 .PHONY: e2e-full
-e2e-full: $(BIN)/gotestsum $(BIN)/devcluster ## Every story on true pods: main job, commit roll, controls, attacks, deletion, vLLM.
+e2e-full: $(BIN)/gotestsum $(BIN)/devcluster $(BIN)/kustomize $(BIN)/pytest-site/.done ## Every story on true pods: main job, commit roll, controls, attacks, deletion, vLLM.
 	$(BIN)/gotestsum --format standard-verbose -- -tags e2e -count=1 -timeout 170m ./test/e2e/...
 
 .PHONY: deploy
@@ -116,7 +116,7 @@ $(BIN)/golangci-lint: hack/tools/lint/go.mod
 $(BIN)/devcluster: $(shell git ls-files hack/devcluster 2>/dev/null)
 	cd hack/devcluster && CGO_ENABLED=0 go build -trimpath -o $@ .
 
-$(BIN)/demo: $(shell git ls-files hack/demo hack/local 'internal/*.go' api go.mod 2>/dev/null) $(BIN)/devcluster $(BIN)/kustomize
+$(BIN)/demo: $(shell git ls-files hack/demo hack/local 'internal/*.go' api go.mod 2>/dev/null) $(BIN)/devcluster $(BIN)/kustomize $(BIN)/pytest-site/.done
 	CGO_ENABLED=0 go build -trimpath -o $@ ./hack/demo
 
 $(BIN)/pytest-site/.done: hack/tools/python-test.lock
