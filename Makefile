@@ -8,7 +8,8 @@ BIN := $(CURDIR)/bin
 export PATH := $(BIN):$(PATH)
 
 # CLUSTER=local brings up a cluster of its own on this machine; CLUSTER=current
-# uses the current kubeconfig context and pushes images to REGISTRY.
+# uses the current kubeconfig context and pushes images to REGISTRY, which demo
+# needs and the later targets know.
 CLUSTER ?= local
 REGISTRY ?=
 SEED ?= 1
@@ -20,15 +21,15 @@ help: ## Show this help.
 	@awk 'BEGIN {FS = ":.*##"; printf "Usage: make \033[36m<target>\033[0m\n"} /^[a-zA-Z0-9_-]+:.*?##/ { printf "  \033[36m%-18s\033[0m %s\n", $$1, $$2 } /^##@/ { printf "\n\033[1m%s\033[0m\n", substr($$0, 5) }' $(MAKEFILE_LIST)
 
 .PHONY: demo
-demo: $(BIN)/demo ## From nothing to an answering expert: cluster, operator, repository, training, gate, endpoint.
+demo: $(BIN)/demo ## From nothing to an answering expert. With CLUSTER=current REGISTRY=registry.example/path on your own cluster.
 	$(BIN)/demo up --cluster $(CLUSTER) --registry "$(REGISTRY)" --seed $(SEED)
 
 .PHONY: demo-commit
-demo-commit: $(BIN)/demo ## Push the next release to the demo repository and watch the expert roll forward.
+demo-commit: $(BIN)/demo ## Push the next release to the demo repository and watch the expert roll forward. CLUSTER as for demo.
 	$(BIN)/demo commit --cluster $(CLUSTER)
 
 .PHONY: demo-down
-demo-down: $(BIN)/demo ## Remove all that the demo made: processes, mounts, network, cgroups, files.
+demo-down: $(BIN)/demo ## Remove all that the demo made, with CLUSTER=local the cluster too. CLUSTER as for demo.
 	$(BIN)/demo down --cluster $(CLUSTER)
 
 .PHONY: test
@@ -79,11 +80,11 @@ build: ## Build manager and worker into bin/.
 ##@ True pods
 
 .PHONY: e2e
-e2e: $(BIN)/gotestsum $(BIN)/devcluster ## The core stories on a true cluster with true pods, as CI runs them.
+e2e: $(BIN)/gotestsum $(BIN)/devcluster $(BIN)/kustomize $(BIN)/pytest-site/.done ## The core stories on a true cluster with true pods, as CI runs them.
 	$(BIN)/gotestsum --format standard-verbose -- -tags e2e -count=1 -timeout 40m -run '^TestCore' ./test/e2e/...
 
 .PHONY: e2e-full
-e2e-full: $(BIN)/gotestsum $(BIN)/devcluster ## Every story on true pods: main job, commit roll, controls, attacks, deletion, vLLM.
+e2e-full: $(BIN)/gotestsum $(BIN)/devcluster $(BIN)/kustomize $(BIN)/pytest-site/.done ## Every story on true pods: main job, commit roll, controls, attacks, deletion, vLLM.
 	$(BIN)/gotestsum --format standard-verbose -- -tags e2e -count=1 -timeout 170m ./test/e2e/...
 
 .PHONY: deploy
@@ -115,7 +116,7 @@ $(BIN)/golangci-lint: hack/tools/lint/go.mod
 $(BIN)/devcluster: $(shell git ls-files hack/devcluster 2>/dev/null)
 	cd hack/devcluster && CGO_ENABLED=0 go build -trimpath -o $@ .
 
-$(BIN)/demo: $(shell git ls-files hack/demo hack/local 'internal/*.go' api go.mod 2>/dev/null) $(BIN)/devcluster $(BIN)/kustomize
+$(BIN)/demo: $(shell git ls-files hack/demo hack/local 'internal/*.go' api go.mod 2>/dev/null) $(BIN)/devcluster $(BIN)/kustomize $(BIN)/pytest-site/.done
 	CGO_ENABLED=0 go build -trimpath -o $@ ./hack/demo
 
 $(BIN)/pytest-site/.done: hack/tools/python-test.lock

@@ -14,7 +14,7 @@ import (
 // commit pushes the next release and follows the roll to it, with a prober
 // asking all the while.
 func (d *demo) commit(ctx context.Context) error {
-	cluster, err := local.Find(ctx, d.root, clusterName, d.display.writer("cluster: "))
+	cluster, err := d.site.Find(ctx)
 	if err != nil {
 		return fmt.Errorf("run `make demo` first: %w", err)
 	}

@@ -1,11 +1,13 @@
-// Command demo runs the operator's main job on one machine: a cluster, the
-// operator, a repository of real releases, a fine-tuned expert behind an
-// endpoint, and a roll to the next release.
+// Command demo runs the operator's main job, on a cluster of its own on this
+// machine or on that of the current kubeconfig context: the operator, a repository
+// of real releases, a fine-tuned expert behind an endpoint, and a roll to the next
+// release.
 package main
 
 import (
 	"context"
 	"fmt"
+	"io"
 	"os"
 	"os/signal"
 	"syscall"
@@ -31,13 +33,21 @@ func main() {
 
 // options are the flags that all commands share.
 type options struct {
-	cluster string
-	seed    int
+	cluster  string
+	registry string
+	seed     int
 }
 
+// Values of --cluster.
 const (
+	ownCluster     = "local"
+	currentContext = "current"
+)
+
+const (
+	// clusterName is that of a cluster of our own.
 	clusterName = "demo"
-	namespace   = "demo"
+	namespace   = local.DemoNamespace
 	expertName  = "boltons"
 	// firstReleases is the number of releases before demo-commit pushes the next.
 	firstReleases = 5
@@ -46,17 +56,23 @@ const (
 func newCommand() *cobra.Command {
 	var o options
 	root := &cobra.Command{
-		Use: "demo", Short: "Turn a real repository into an answering expert on this machine",
+		Use: "demo", Short: "Turn a real repository into an answering expert",
 		SilenceUsage: true, SilenceErrors: true,
 	}
 	up := &cobra.Command{
 		Use: "up", Short: "Bring up all and wait until the expert answers", Args: cobra.NoArgs,
-		Long: `up brings up a one-node Kubernetes cluster, installs the operator, serves a git
-repository of real releases of boltons, applies a RepoExpert and waits until the
-expert has passed its evaluation and answers. It exits 0 only then.`,
+		Long: `up installs the operator, serves a git repository of real releases of boltons,
+applies a RepoExpert and waits until the expert has passed its evaluation and
+answers. It exits 0 only then.
+
+With --cluster local it first brings up a one-node Kubernetes cluster on this
+machine. With --cluster current it uses the cluster of the current kubeconfig
+context, which needs a default StorageClass, and pushes all images to --registry
+with the credentials of "docker login"; the nodes must be able to pull from there.`,
 		RunE: func(cmd *cobra.Command, _ []string) error { return o.run(cmd, (*demo).up) },
 	}
 	up.Flags().IntVar(&o.seed, "seed", 1, "seed of sampling and training")
+	up.Flags().StringVar(&o.registry, "registry", "", "with --cluster current: where images are pushed to, such as registry.example/path")
 	commit := &cobra.Command{
 		Use: "commit", Short: "Push the next release and wait until the expert has rolled to it", Args: cobra.NoArgs,
 		Long: `commit pushes the next release of boltons to the demo's repository and waits until
@@ -66,21 +82,35 @@ all the while; a single failed request fails the command.`,
 	}
 	down := &cobra.Command{
 		Use: "down", Short: "Remove all that the demo made, but for downloads and built programs", Args: cobra.NoArgs,
+		Long: `down removes the cluster of --cluster local. From that of --cluster current it
+removes the demo's namespace, the operator and its kinds; images stay in the registry.`,
 		RunE: func(cmd *cobra.Command, _ []string) error { return o.run(cmd, (*demo).down) },
 	}
-	root.PersistentFlags().StringVar(&o.cluster, "cluster", "local", "local: a cluster of its own on this machine")
+	root.PersistentFlags().StringVar(&o.cluster, "cluster", ownCluster, "local: a cluster of its own on this machine; current: that of the current kubeconfig context")
 	root.AddCommand(up, commit, down)
 	return root
 }
 
 func (o options) run(cmd *cobra.Command, command func(*demo, context.Context) error) error {
-	if o.cluster != "local" {
-		return fmt.Errorf("--cluster %q: the demo knows only the cluster local; see docs/operations.md for installing into another cluster", o.cluster)
-	}
 	root, err := local.FindRoot()
 	if err != nil {
 		return err
 	}
 	d := &demo{root: root, display: newDisplay(os.Stdout), seed: o.seed}
+	if d.site, err = o.site(root, d.display.writer("cluster: ")); err != nil {
+		return err
+	}
 	return command(d, cmd.Context())
+}
+
+// site is where the demo runs.
+func (o options) site(root local.Root, progress io.Writer) (local.Site, error) {
+	switch o.cluster {
+	case ownCluster:
+		return local.OneNode(root, clusterName, progress), nil
+	case currentContext:
+		return local.CurrentContext(root, o.registry, progress), nil
+	default:
+		return nil, fmt.Errorf("--cluster %q: want %s or %s", o.cluster, ownCluster, currentContext)
+	}
 }

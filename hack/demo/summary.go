@@ -3,7 +3,7 @@ package main
 import (
 	"context"
 	"fmt"
-	"path/filepath"
+	"path"
 	"strings"
 	"time"
 
@@ -43,20 +43,24 @@ func (d *demo) summarize(ctx context.Context, cluster *local.Cluster, o outcome)
 // askEndpoint asks the endpoint the first questions of the evaluation, right or
 // wrong, and shows its answers beside those of the base model.
 func askEndpoint(ctx context.Context, out *strings.Builder, cluster *local.Cluster, o outcome) error {
-	artifacts, err := cluster.ArtifactsFolder(namespace, expertName)
+	records, err := cluster.ReadArtifact(ctx, namespace, expertName, path.Join(contract.EvaluationsFolder, o.expert.Status.Served.EvaluationKey, "records.jsonl"))
 	if err != nil {
 		return err
 	}
-	asked, err := readQuestions(filepath.Join(artifacts, contract.EvaluationsFolder, o.expert.Status.Served.EvaluationKey, "records.jsonl"))
+	asked, err := firstQuestions(records)
 	if err != nil {
 		return err
 	}
-	for _, q := range asked {
-		answer, err := cluster.Ask(ctx, *o.expert.Status.Endpoint, q.Question)
-		if err != nil {
-			return err
-		}
-		fmt.Fprintf(out, "\nQ       %s\nexpert  %s\nbase    %s\ntruth   %s\n", q.Question, firstLine(answer), firstLine(q.Answer), q.Gold)
+	texts := make([]string, len(asked))
+	for i, q := range asked {
+		texts[i] = q.Question
+	}
+	answers, err := cluster.Ask(ctx, namespace, *o.expert.Status.Endpoint, texts...)
+	if err != nil {
+		return err
+	}
+	for i, q := range asked {
+		fmt.Fprintf(out, "\nQ       %s\nexpert  %s\nbase    %s\ntruth   %s\n", q.Question, firstLine(answers[i]), firstLine(q.Answer), q.Gold)
 	}
 	return nil
 }
@@ -71,24 +75,22 @@ type question struct {
 	Gold     string            `json:"gold"`
 }
 
-// readQuestions returns the base model's answers to the first questions of as
+// firstQuestions returns the base model's answers to the first questions of as
 // many different beginnings, so that not all are of one kind.
-func readQuestions(file string) ([]question, error) {
-	records, err := task.ReadFile[question](file)
-	if err != nil {
-		return nil, fmt.Errorf("read the evaluation's records: %w", err)
-	}
+func firstQuestions(records string) ([]question, error) {
 	var questions []question
 	seen := map[string]bool{}
-	for _, record := range records {
+	err := task.Decode(strings.NewReader(records), task.DefaultLimits(), func(_ int, record question) error {
 		start, _, _ := strings.Cut(record.Question, "`")
-		if record.Kind != v1alpha1.KindCodebaseQA || record.Arm != v1alpha1.ArmBase || record.Composed || seen[start] {
-			continue
+		answered := record.Kind == v1alpha1.KindCodebaseQA && record.Arm == v1alpha1.ArmBase && !record.Composed
+		if answered && !seen[start] && len(questions) < shownQuestions {
+			seen[start] = true
+			questions = append(questions, record)
 		}
-		seen[start] = true
-		if questions = append(questions, record); len(questions) == shownQuestions {
-			break
-		}
+		return nil
+	})
+	if err != nil {
+		return nil, fmt.Errorf("read the evaluation's records: %w", err)
 	}
 	return questions, nil
 }

@@ -2,10 +2,7 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
-	"os"
-	"path/filepath"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -16,6 +13,7 @@ import (
 // demo is one command's work.
 type demo struct {
 	root    local.Root
+	site    local.Site
 	display *display
 	seed    int
 	phases  []phase
@@ -44,11 +42,13 @@ func (d *demo) timed(name string, step func() error) error {
 
 func (d *demo) up(ctx context.Context) error {
 	var (
-		cluster  *local.Cluster
-		images   local.Images
-		archives []string
-		tools    local.Toolchain
+		cluster *local.Cluster
+		images  local.Images
+		tools   local.Toolchain
 	)
+	if err := d.site.Check(ctx); err != nil {
+		return err
+	}
 	// The cluster's programs are compiled, the tools downloaded and the root file
 	// system unpacked: different resources, so they overlap.
 	group, groupContext := errgroup.WithContext(ctx)
@@ -60,26 +60,28 @@ func (d *demo) up(ctx context.Context) error {
 	})
 	group.Go(func() error {
 		err := d.timed("cluster", func() (err error) {
-			cluster, err = local.Up(groupContext, d.root, clusterName, d.display.writer("cluster: "))
+			if cluster, err = d.site.Up(groupContext); err == nil {
+				d.display.event("the API server is %s", cluster.Config.Host)
+			}
 			return err
 		})
 		if err != nil {
 			return err
 		}
-		return d.timed("images", func() (err error) {
-			images, archives, err = local.BuildImages(groupContext, d.root, d.display.writer("images: "))
-			return err
+		return d.timed("programs", func() error {
+			return local.Build(groupContext, d.root, d.display.writer("programs: "))
 		})
 	})
 	if err := group.Wait(); err != nil {
 		return err
 	}
-	if err := d.timed("operator", func() error {
-		if err := cluster.LoadImages(ctx, archives...); err != nil {
-			return err
-		}
-		return cluster.Install(ctx, images)
+	if err := d.timed("images", func() (err error) {
+		images, err = cluster.Images(ctx, tools)
+		return err
 	}); err != nil {
+		return err
+	}
+	if err := d.timed("operator", func() error { return cluster.Install(ctx, images) }); err != nil {
 		return err
 	}
 	if err := d.timed("repository and class", func() error { return d.prepare(ctx, cluster, images, tools) }); err != nil {
@@ -99,7 +101,7 @@ func (d *demo) prepare(ctx context.Context, cluster *local.Cluster, images local
 	if err != nil {
 		return err
 	}
-	class := local.DemoClass(images, tools)
+	class := cluster.DemoClass(images, tools)
 	class.Seed = d.seed
 	if err := cluster.ApplyClass(ctx, class); err != nil {
 		return err
@@ -116,19 +118,12 @@ func (d *demo) prepare(ctx context.Context, cluster *local.Cluster, images local
 	return cluster.ApplyExpert(ctx, expert)
 }
 
-// down removes the cluster and the folders that its volumes were.
+// down removes the demo from its site.
 func (d *demo) down(ctx context.Context) error {
-	if err := local.Down(ctx, d.root, clusterName, d.display.writer("cluster: ")); err != nil {
+	if err := d.site.Down(ctx); err != nil {
 		return err
 	}
 	cache, err := local.CacheDir()
-	if err != nil {
-		return err
-	}
-	err = errors.Join(
-		os.RemoveAll(filepath.Join(cache, "volumes", clusterName)),
-		os.RemoveAll(filepath.Join(cache, "repositories", clusterName)),
-	)
 	if err == nil {
 		d.display.event("the demo is removed; downloads and built programs stay in %s", cache)
 	}

@@ -48,32 +48,35 @@ func CacheDir() (string, error) {
 	return dir, os.MkdirAll(dir, 0o755)
 }
 
-// output runs a program, passes its progress on and returns what it printed on
-// standard output.
-func output(ctx context.Context, progress io.Writer, dir string, env []string, name string, args ...string) (string, error) {
+// workbench runs the programs that build and install things.
+type workbench struct {
+	root Root
+	// progress gets what long steps print.
+	progress io.Writer
+}
+
+// output runs a program at the repository's root, passes its progress on and
+// returns what it printed on standard output.
+func (w workbench) output(ctx context.Context, env []string, name string, args ...string) (string, error) {
 	cmd := exec.CommandContext(ctx, name, args...)
-	cmd.Dir = dir
+	cmd.Dir = string(w.root)
 	cmd.Env = append(os.Environ(), env...)
-	var stdout bytes.Buffer
-	var tail tailWriter
+	var stdout, stderr bytes.Buffer
 	cmd.Stdout = &stdout
-	cmd.Stderr = io.MultiWriter(progress, &tail)
+	cmd.Stderr = io.MultiWriter(w.progress, &stderr)
 	if err := cmd.Run(); err != nil {
-		return "", fmt.Errorf("%s %s: %w\n%s", filepath.Base(name), strings.Join(args, " "), err, tail.String())
+		return "", fmt.Errorf("%s %s: %w\n%s", filepath.Base(name), strings.Join(args, " "), err, tail(stderr.String()))
 	}
 	return strings.TrimSpace(stdout.String()), nil
 }
 
-// tailWriter keeps the last 4 KiB.
-type tailWriter struct{ kept []byte }
-
-func (t *tailWriter) Write(p []byte) (int, error) {
-	const limit = 4 << 10
-	t.kept = append(t.kept, p...)
-	if len(t.kept) > limit {
-		t.kept = append([]byte(nil), t.kept[len(t.kept)-limit:]...)
-	}
-	return len(p), nil
+// devcluster runs hack/devcluster's program.
+func (w workbench) devcluster(ctx context.Context, args ...string) (string, error) {
+	return w.output(ctx, nil, w.root.Path("bin", "devcluster"), args...)
 }
 
-func (t *tailWriter) String() string { return string(t.kept) }
+// tail is the end of a text, at most 4 KiB.
+func tail(text string) string {
+	const limit = 4 << 10
+	return text[max(0, len(text)-limit):]
+}

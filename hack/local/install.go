@@ -1,7 +1,6 @@
 package local
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -10,7 +9,8 @@ import (
 	"time"
 
 	appsv1 "k8s.io/api/apps/v1"
-	"k8s.io/apimachinery/pkg/api/meta"
+	batchv1 "k8s.io/api/batch/v1"
+	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/apimachinery/pkg/types"
@@ -27,12 +27,16 @@ const (
 	releasedManager = "ghcr.io/repoexpert/manager:v0.1.0"
 	releasedWorker  = "ghcr.io/repoexpert/worker:v0.1.0"
 	fieldOwner      = "repo-expert-demo"
+
+	// deploymentLimit is how long a Deployment may take to be available, pulling
+	// of its image included.
+	deploymentLimit = 5 * time.Minute
 )
 
 // Install applies config/default with the given images and waits until the
 // manager is available.
 func (c *Cluster) Install(ctx context.Context, images Images) error {
-	manifests, err := output(ctx, c.Progress, string(c.root), nil, c.root.Path("bin", "kustomize"), "build", c.root.Path("config", "default"))
+	manifests, err := c.operatorManifests(ctx)
 	if err != nil {
 		return err
 	}
@@ -48,25 +52,47 @@ func (c *Cluster) Install(ctx context.Context, images Images) error {
 	if err := c.awaitKinds(ctx); err != nil {
 		return err
 	}
-	return c.AwaitDeployment(ctx, OperatorNamespace, OperatorDeployment, 3*time.Minute)
+	return c.AwaitDeployment(ctx, OperatorNamespace, OperatorDeployment, deploymentLimit)
+}
+
+func (c *Cluster) operatorManifests(ctx context.Context) (string, error) {
+	return c.output(ctx, nil, c.root.Path("bin", "kustomize"), "build", c.root.Path("config", "default"))
+}
+
+// operatorObjects are what Install applies.
+func (c *Cluster) operatorObjects(ctx context.Context) ([]*unstructured.Unstructured, error) {
+	manifests, err := c.operatorManifests(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return parseManifests(manifests)
 }
 
 // ApplyManifests applies YAML documents by server-side apply, in order.
 func (c *Cluster) ApplyManifests(ctx context.Context, manifests string) error {
-	decoder := yaml.NewYAMLOrJSONDecoder(bytes.NewReader([]byte(manifests)), 4096)
-	for {
-		var object unstructured.Unstructured
-		if err := decoder.Decode(&object.Object); err != nil {
-			if errors.Is(err, io.EOF) {
-				return nil
-			}
-			return fmt.Errorf("parse manifest: %w", err)
-		}
-		if len(object.Object) == 0 {
-			continue
-		}
-		if err := c.Apply(ctx, &object); err != nil {
+	objects, err := parseManifests(manifests)
+	if err != nil {
+		return err
+	}
+	for _, o := range objects {
+		if err := c.Apply(ctx, o); err != nil {
 			return err
+		}
+	}
+	return nil
+}
+
+func parseManifests(manifests string) ([]*unstructured.Unstructured, error) {
+	var objects []*unstructured.Unstructured
+	for decoder := yaml.NewYAMLOrJSONDecoder(strings.NewReader(manifests), 4096); ; {
+		o := &unstructured.Unstructured{}
+		if err := decoder.Decode(&o.Object); errors.Is(err, io.EOF) {
+			return objects, nil
+		} else if err != nil {
+			return nil, fmt.Errorf("parse manifest: %w", err)
+		}
+		if len(o.Object) > 0 {
+			objects = append(objects, o)
 		}
 	}
 }
@@ -92,7 +118,7 @@ func (c *Cluster) awaitKinds(ctx context.Context) error {
 			list := &unstructured.UnstructuredList{}
 			list.SetGroupVersionKind(kind)
 			if err := c.Client.List(ctx, list, client.Limit(1)); err != nil {
-				if meta.IsNoMatchError(err) || client.IgnoreNotFound(err) == nil {
+				if noSuchKind(err) {
 					return false, nil
 				}
 				return false, err
@@ -128,4 +154,24 @@ func (c *Cluster) deploymentImage(ctx context.Context, namespace, name string) (
 		return "", fmt.Errorf("deployment %s/%s: %w", namespace, name, err)
 	}
 	return deployment.Spec.Template.Spec.Containers[0].Image, nil
+}
+
+// awaitJob waits until a Job is complete, and fails when it fails.
+func (c *Cluster) awaitJob(ctx context.Context, namespace, name string, timeout time.Duration) error {
+	var job batchv1.Job
+	err := wait.PollUntilContextTimeout(ctx, time.Second, timeout, true, func(ctx context.Context) (bool, error) {
+		if err := c.Client.Get(ctx, types.NamespacedName{Namespace: namespace, Name: name}, &job); err != nil {
+			return false, err
+		}
+		for _, condition := range job.Status.Conditions {
+			if condition.Type == batchv1.JobFailed && condition.Status == corev1.ConditionTrue {
+				return false, fmt.Errorf("%s: %s", condition.Reason, condition.Message)
+			}
+		}
+		return job.Status.CompletionTime != nil, nil
+	})
+	if err != nil {
+		return fmt.Errorf("job %s/%s is not complete, see `kubectl describe` of it and of its pods: %w", namespace, name, err)
+	}
+	return nil
 }

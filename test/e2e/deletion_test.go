@@ -14,7 +14,7 @@ import (
 func TestDeletionInEachStageLeavesNothing(t *testing.T) {
 	ctx := context.Background()
 	tenancy := tenancy(ctx, t, "deletion", 1)
-	class := local.DemoClass(shared.images, shared.tools)
+	class := shared.cluster.DemoClass(shared.images, shared.tools)
 	class.Name = "deletion"
 	applyClass(ctx, t, class)
 	for _, stage := range []v1alpha1.StageName{v1alpha1.StageFetch, v1alpha1.StagePlan, v1alpha1.StageExperience, v1alpha1.StageCurate, v1alpha1.StageTrain} {

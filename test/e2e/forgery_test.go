@@ -47,7 +47,7 @@ func TestForgedSandboxOutputIsRefused(t *testing.T) {
 	ctx := context.Background()
 	tenancy := tenancy(ctx, t, "forgery", 1)
 	commitForgery(ctx, t, tenancy)
-	class := local.DemoClass(shared.images, shared.tools)
+	class := shared.cluster.DemoClass(shared.images, shared.tools)
 	class.Name = "forgery"
 	applyClass(ctx, t, class)
 	applyExpert(ctx, t, tenancy, "forged", class.Name, "forged.git")

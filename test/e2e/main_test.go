@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"os"
 	"os/signal"
-	"path/filepath"
 	"syscall"
 	"testing"
 	"time"
@@ -45,26 +44,27 @@ func run(ctx context.Context, m *testing.M) (code int) {
 		fmt.Fprintln(os.Stderr, "e2e:", err)
 		return 1
 	}
+	site := local.OneNode(root, clusterName, os.Stderr)
 	defer func() {
-		if err := tearDown(context.WithoutCancel(ctx), root); err != nil {
+		if err := site.Down(context.WithoutCancel(ctx)); err != nil {
 			fmt.Fprintln(os.Stderr, "e2e: tear-down:", err)
 			code = 1
 		}
 	}()
-	if err := setUp(ctx, root); err != nil {
+	if err := setUp(ctx, root, site); err != nil {
 		fmt.Fprintln(os.Stderr, "e2e: set-up:", err)
 		return 1
 	}
 	return m.Run()
 }
 
-func setUp(ctx context.Context, root local.Root) error {
+func setUp(ctx context.Context, root local.Root, site local.Site) error {
 	start := time.Now()
 	say := func(what string) {
 		fmt.Fprintf(os.Stderr, "e2e: %s after %s\n", what, time.Since(start).Round(time.Second))
 	}
 	// What an interrupted run left behind must not pass for this run's work.
-	if err := tearDown(ctx, root); err != nil {
+	if err := site.Down(ctx); err != nil {
 		return err
 	}
 	var err error
@@ -72,37 +72,20 @@ func setUp(ctx context.Context, root local.Root) error {
 		return err
 	}
 	say("trainer, engines and base model there")
-	if shared.cluster, err = local.Up(ctx, root, clusterName, os.Stderr); err != nil {
+	if shared.cluster, err = site.Up(ctx); err != nil {
 		return err
 	}
 	say("cluster up")
-	images, archives, err := local.BuildImages(ctx, root, os.Stderr)
-	if err != nil {
+	if err := local.Build(ctx, root, os.Stderr); err != nil {
 		return err
 	}
-	if err := shared.cluster.LoadImages(ctx, archives...); err != nil {
+	if shared.images, err = shared.cluster.Images(ctx, shared.tools); err != nil {
 		return err
 	}
-	shared.root, shared.images = root, images
-	if err := shared.cluster.Install(ctx, images); err != nil {
+	shared.root = root
+	if err := shared.cluster.Install(ctx, shared.images); err != nil {
 		return err
 	}
 	say("operator installed")
-	return nil
-}
-
-func tearDown(ctx context.Context, root local.Root) error {
-	if err := local.Down(ctx, root, clusterName, os.Stderr); err != nil {
-		return err
-	}
-	cache, err := local.CacheDir()
-	if err != nil {
-		return err
-	}
-	for _, folder := range []string{"volumes", "repositories"} {
-		if err := os.RemoveAll(filepath.Join(cache, folder, clusterName)); err != nil {
-			return err
-		}
-	}
 	return nil
 }

@@ -11,7 +11,6 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/repoexpert/operator/api/v1alpha1"
-	"github.com/repoexpert/operator/hack/local"
 )
 
 // An expert trained on shuffled answers must not get past the gate that let the
@@ -23,7 +22,7 @@ func TestShuffledAnswersAreRejected(t *testing.T) {
 	if err := shared.cluster.Client.Get(ctx, key, &before); err != nil || before.Status.Served == nil {
 		t.Fatalf("the story goes on from TestCoreMainJob: %v", err)
 	}
-	class := local.DemoClass(shared.images, shared.tools)
+	class := shared.cluster.DemoClass(shared.images, shared.tools)
 	class.Name, class.Answers = "shuffled", "Shuffled"
 	applyClass(ctx, t, class)
 	patched := before.DeepCopy()
@@ -42,7 +41,7 @@ func TestShuffledAnswersAreRejected(t *testing.T) {
 	if expert.Status.Served == nil || expert.Status.Served.RunName != before.Status.Served.RunName {
 		t.Errorf("served %+v, want still %s", expert.Status.Served, before.Status.Served.RunName)
 	}
-	if answer := ask(ctx, t, *expert.Status.Endpoint, "Hello"); answer == "" {
+	if answer := ask(ctx, t, expert, "Hello"); answer == "" {
 		t.Error("the old expert no longer answers")
 	}
 }

@@ -152,13 +152,13 @@ func applyExpert(ctx context.Context, t *testing.T, tenancy local.Tenancy, name,
 }
 
 // ask asks the expert's endpoint through its Service.
-func ask(ctx context.Context, t *testing.T, endpoint v1alpha1.Endpoint, question string) string {
+func ask(ctx context.Context, t *testing.T, expert v1alpha1.RepoExpert, question string) string {
 	t.Helper()
-	answer, err := shared.cluster.Ask(ctx, endpoint, question)
+	answers, err := shared.cluster.Ask(ctx, expert.Namespace, *expert.Status.Endpoint, question)
 	if err != nil {
 		t.Fatal(err)
 	}
-	return answer
+	return answers[0]
 }
 
 // deleteExpert deletes an expert and expects that nothing owned remains.

@@ -19,12 +19,12 @@ func TestVLLMServesAnExpert(t *testing.T) {
 		t.Fatal(err)
 	}
 	tenancy := tenancy(ctx, t, "vllm", 5)
-	class := local.DemoClass(shared.images, tools)
+	class := shared.cluster.DemoClass(shared.images, tools)
 	class.Name, class.Engine, class.Memory = "vllm", "VLLM", "10Gi"
 	applyClass(ctx, t, class)
 	applyExpert(ctx, t, tenancy, "boltons", class.Name, local.DemoRepository)
 	expert, run := await(ctx, t, "vllm", "boltons", 45*time.Minute, serves)
-	if answer := ask(ctx, t, *expert.Status.Endpoint, "Hello"); answer == "" {
+	if answer := ask(ctx, t, expert, "Hello"); answer == "" {
 		t.Error("the endpoint answers with nothing")
 	}
 	t.Logf("verdict: %s", run.Status.Verdict.Reason)

@@ -1,4 +1,5 @@
-// Command podtool runs inside the demo's cluster: a git server and a prober.
+// Command podtool runs inside the demo's cluster: a git server, and clients of an
+// endpoint.
 package main
 
 import (
@@ -15,10 +16,10 @@ func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM)
 	defer stop()
 	root := &cobra.Command{
-		Use: "podtool", Short: "A git server and an endpoint prober for the demo's cluster",
+		Use: "podtool", Short: "A git server and clients of an endpoint for the demo's cluster",
 		SilenceUsage: true, SilenceErrors: true,
 	}
-	root.AddCommand(newGitServer(), newProber())
+	root.AddCommand(newGitServer(), newProber(), newAsk())
 	if err := root.ExecuteContext(ctx); err != nil {
 		fmt.Fprintln(os.Stderr, "podtool:", err)
 		stop()

@@ -3,9 +3,13 @@ package cli
 import (
 	"bytes"
 	"io"
+	"log"
+	"net/http/httptest"
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"github.com/google/go-containerregistry/pkg/registry"
 )
 
 func run(t *testing.T, args ...string) (string, error) {
@@ -42,6 +46,7 @@ func TestRefusedBeforeAnythingIsDone(t *testing.T) {
 		"load without a file":  {[]string{"load-image"}, "requires at least 1 arg"},
 		"image to nowhere":     {[]string{"image"}, "want --tag with --out, or --push"},
 		"image without a tag":  {[]string{"image", "--out", "x.tar"}, "want --tag"},
+		"archive, or pushed":   {[]string{"image", "--tag", "x:1", "--out", "x.tar", "--unless-pushed"}, "--unless-pushed goes with --push"},
 		"image, bad add":       {[]string{"image", "--push", "r/x:1", "--add", "x"}, "SRC:DST"},
 		"packages, an option":  {[]string{"rootfs", "--packages", "--arch"}, "not the name of a Debian package"},
 		"no such command":      {[]string{"upp"}, "unknown command"},
@@ -70,5 +75,20 @@ func TestImageToAnArchive(t *testing.T) {
 	out, err := run(t, "image", "--tag", "localhost/x:1", "--out", filepath.Join(t.TempDir(), "x.tar"), "--add", "cli_test.go:/file")
 	if err != nil || !strings.HasPrefix(out, "sha256:") {
 		t.Errorf("image = %q, %v", out, err)
+	}
+}
+
+func TestImageIsNotPushedTwice(t *testing.T) {
+	server := httptest.NewServer(registry.New(registry.Logger(log.New(io.Discard, "", 0))))
+	defer server.Close()
+	reference := strings.TrimPrefix(server.URL, "http://") + "/x:1"
+	first, err := run(t, "image", "--push", reference, "--unless-pushed", "--add", "cli_test.go:/file")
+	if err != nil || !strings.HasPrefix(first, "sha256:") {
+		t.Fatalf("image = %q, %v", first, err)
+	}
+	// What is not read cannot be missed.
+	again, err := run(t, "image", "--push", reference, "--unless-pushed", "--add", "not-there:/file")
+	if err != nil || again != first {
+		t.Errorf("image = %q, %v; want %q", again, err, first)
 	}
 }

@@ -65,6 +65,7 @@ func (m *Manager) describe(ctx context.Context, out io.Writer, r state.Record) e
 	fmt.Fprintf(w, "API server:\t%s\n", c.Server())
 	fmt.Fprintf(w, "pods, Services:\t%s, %s (routed from this machine over %s)\n", c.PodCIDR(), c.ServiceCIDR(), c.HostLink())
 	fmt.Fprintf(w, "DNS:\t%s\n", c.DNSServiceIP())
+	fmt.Fprintf(w, "registry:\t%s without TLS, if this machine runs one there\n", c.Registry())
 	fmt.Fprintf(w, "logs:\t%s\n", paths.Log("*"))
 	fmt.Fprintf(w, "network policy:\tNOT enforced: NetworkPolicy objects are stored and have no effect\n")
 	fmt.Fprintf(w, "Internet:\tpods reach this machine (%s) and nothing beyond it\n", c.HostAddress().Addr())

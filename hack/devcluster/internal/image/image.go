@@ -20,8 +20,11 @@ const defaultPath = "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbi
 type Options struct {
 	// Rootfs is a tar archive, or a gzipped one, of a root file system; none for
 	// an image of only the added files.
-	Rootfs     string
-	Adds       []Add
+	Rootfs string
+	Adds   []Add
+	// KeepTimes leaves the added files their times instead of one for all: Python
+	// takes bytecode for stale when the time of its source is another.
+	KeepTimes  bool
 	Env        []string // K=V
 	Entrypoint []string
 	User       string // UID:GID
@@ -39,7 +42,7 @@ func Build(o Options) (v1.Image, error) {
 		layers = append(layers, layer)
 	}
 	if len(o.Adds) > 0 {
-		layer, err := addedLayer(o.Adds)
+		layer, err := addedLayer(o.Adds, o.KeepTimes)
 		if err != nil {
 			return nil, err
 		}
@@ -85,4 +88,19 @@ func Push(ctx context.Context, image v1.Image, reference string) error {
 		return fmt.Errorf("push %s: %w", reference, err)
 	}
 	return nil
+}
+
+// Pushed returns the digest of the image that a registry has under a reference.
+// Whatever keeps the registry from showing one counts as none: a push tells what
+// is wrong.
+func Pushed(ctx context.Context, reference string) (v1.Hash, bool, error) {
+	tag, err := name.NewTag(reference)
+	if err != nil {
+		return v1.Hash{}, false, fmt.Errorf("image tag: %w", err)
+	}
+	found, err := remote.Head(tag, remote.WithContext(ctx), remote.WithAuthFromKeychain(authn.DefaultKeychain))
+	if err != nil {
+		return v1.Hash{}, false, ctx.Err()
+	}
+	return found.Digest, true, nil
 }

@@ -5,12 +5,15 @@ import (
 	"compress/gzip"
 	"errors"
 	"io"
+	"math/rand/v2"
 	"net/http/httptest"
 	"os"
 	"path/filepath"
+	"runtime"
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-containerregistry/pkg/name"
 	"github.com/google/go-containerregistry/pkg/registry"
@@ -98,7 +101,7 @@ func TestBuild(t *testing.T) {
 		Adds: []Add{{dir, "/app"}, {filepath.Join(dir, "sub", "tool"), "/bin/tool"}},
 		Env:  []string{"A=b"}, Entrypoint: []string{"/bin/tool", "-x"}, User: "10001:10001", Workdir: "/app",
 	})
-	got := entries(t, layers[0])
+	got := entries(t, layers[0], fileTime)
 	want := []string{
 		"-rw------- app/private", "-rwxr-xr-x app/sub/tool", "-rwxr-xr-x bin/tool",
 		"Lrwxrwxrwx app/link -> sub/tool", "drwxr-x--- app/sub/", "drwxr-xr-x app/",
@@ -119,7 +122,8 @@ func TestBuild(t *testing.T) {
 	}
 }
 
-func entries(t *testing.T, layer v1.Layer) []string {
+// entries lists a layer, whose files all must have one time.
+func entries(t *testing.T, layer v1.Layer, at time.Time) []string {
 	t.Helper()
 	content, err := layer.Uncompressed()
 	if err != nil {
@@ -139,11 +143,72 @@ func entries(t *testing.T, layer v1.Layer) []string {
 		if h.Linkname != "" {
 			line += " -> " + h.Linkname
 		}
-		if h.Uid != 0 || h.Gid != 0 || !h.ModTime.Equal(fileTime) {
+		if h.Uid != 0 || h.Gid != 0 || !h.ModTime.Equal(at) {
 			t.Errorf("%s: owner %d:%d, time %s", h.Name, h.Uid, h.Gid, h.ModTime)
 		}
 		list = append(list, line)
 	}
+}
+
+func TestKeepTimes(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "module.py")
+	// Bytecode holds whole seconds of its source's time.
+	at := time.Date(2024, 5, 6, 7, 8, 9, 0, time.UTC)
+	if err := errors.Join(os.WriteFile(file, nil, 0o644), os.Chtimes(file, at, at.Add(500*time.Millisecond))); err != nil {
+		t.Fatal(err)
+	}
+	adds := []Add{{file, "/module.py"}}
+	_, kept, _ := build(t, Options{Adds: adds, KeepTimes: true})
+	_, fixed, _ := build(t, Options{Adds: adds})
+	entries(t, kept[0], at)
+	entries(t, fixed[0], fileTime)
+}
+
+func TestLayerIsStreamed(t *testing.T) {
+	const size = 64 << 20
+	file := filepath.Join(t.TempDir(), "large")
+	content := make([]byte, size)
+	_, err := rand.NewChaCha8([32]byte{}).Read(content)
+	if err := errors.Join(err, os.WriteFile(file, content, 0o644)); err != nil {
+		t.Fatal(err)
+	}
+	before := heap()
+	_, layers, _ := build(t, Options{Adds: []Add{{file, "/large"}}})
+	if grown := heap() - before; grown > size/8 {
+		t.Errorf("a layer of %d bytes keeps %d bytes of memory", size, grown)
+	}
+	layer := layers[0]
+	digest, err := layer.Digest()
+	if err != nil {
+		t.Fatal(err)
+	}
+	length, err := layer.Size()
+	if err != nil {
+		t.Fatal(err)
+	}
+	// Pushing reads a layer again after its digest is known, more than once if it
+	// has to try again.
+	for range 2 {
+		stream, err := layer.Compressed()
+		if err != nil {
+			t.Fatal(err)
+		}
+		got, n, err := v1.SHA256(stream)
+		if err := errors.Join(err, stream.Close()); err != nil {
+			t.Fatal(err)
+		}
+		if got != digest || n != length {
+			t.Errorf("read %s of %d bytes, want %s of %d", got, n, digest, length)
+		}
+	}
+	runtime.KeepAlive(content)
+}
+
+func heap() int64 {
+	runtime.GC()
+	var stats runtime.MemStats
+	runtime.ReadMemStats(&stats)
+	return int64(stats.HeapAlloc)
 }
 
 func TestSameInputSameDigestAndSharedRootfs(t *testing.T) {
@@ -200,6 +265,9 @@ func TestSaveAndPush(t *testing.T) {
 	server := httptest.NewServer(registry.New())
 	defer server.Close()
 	reference := strings.TrimPrefix(server.URL, "http://") + "/team/tool:1"
+	if found, ok, err := Pushed(t.Context(), reference); err != nil || ok {
+		t.Errorf("before the push: %s, %t, %v", found, ok, err)
+	}
 	if err := Push(t.Context(), built, reference); err != nil {
 		t.Fatal(err)
 	}
@@ -209,5 +277,8 @@ func TestSaveAndPush(t *testing.T) {
 	}
 	if pushed, err := remote.Head(tag); err != nil || pushed.Digest != digest {
 		t.Errorf("pushed %+v, %v; want %s", pushed, err, digest)
+	}
+	if found, ok, err := Pushed(t.Context(), reference); err != nil || !ok || found != digest {
+		t.Errorf("after the push: %s, %t, %v; want %s", found, ok, err, digest)
 	}
 }

@@ -2,7 +2,8 @@ package image
 
 import (
 	"archive/tar"
-	"bytes"
+	"bufio"
+	"compress/gzip"
 	"errors"
 	"fmt"
 	"io"
@@ -17,7 +18,7 @@ import (
 	"github.com/google/go-containerregistry/pkg/v1/tarball"
 )
 
-// fileTime is the time of every added file. Not 0: zip archives, and so Python's
+// fileTime is the time of every added file, unless its own is kept. Not 0: zip archives, and so Python's
 // zipapp and wheels, cannot hold times before 1980.
 var fileTime = time.Date(2020, 1, 1, 0, 0, 0, 0, time.UTC)
 
@@ -37,27 +38,41 @@ func ParseAdd(s string) (Add, error) {
 	return add, nil
 }
 
-// addedLayer makes one layer of all added files.
-func addedLayer(adds []Add) (v1.Layer, error) {
-	var archive bytes.Buffer
-	w := tar.NewWriter(&archive)
+// addedLayer makes one layer of all added files. Whoever reads the layer has the
+// archive written anew, so memory does not grow with the files. keepTimes leaves
+// the files their own times, to the second.
+func addedLayer(adds []Add, keepTimes bool) (v1.Layer, error) {
+	layer, err := tarball.LayerFromOpener(func() (io.ReadCloser, error) {
+		r, w := io.Pipe()
+		go func() { w.CloseWithError(writeArchive(w, adds, keepTimes)) }()
+		return r, nil
+	}, tarball.WithCompressionLevel(gzip.BestSpeed))
+	if err != nil {
+		return nil, fmt.Errorf("layer of added files: %w", err)
+	}
+	return layer, nil
+}
+
+func writeArchive(out io.Writer, adds []Add, keepTimes bool) error {
+	buffered := bufio.NewWriterSize(out, 1<<20)
+	w := archiveWriter{Writer: tar.NewWriter(buffered), keepTimes: keepTimes}
 	for _, add := range adds {
-		if err := writeTree(w, add); err != nil {
-			return nil, fmt.Errorf("add %s: %w", add.Source, err)
+		if err := w.writeTree(add); err != nil {
+			return fmt.Errorf("add %s: %w", add.Source, err)
 		}
 	}
-	if err := w.Close(); err != nil {
-		return nil, fmt.Errorf("write a layer: %w", err)
-	}
-	return tarball.LayerFromOpener(func() (io.ReadCloser, error) {
-		return io.NopCloser(bytes.NewReader(archive.Bytes())), nil
-	}, tarball.WithCompressedCaching)
+	return errors.Join(w.Close(), buffered.Flush())
+}
+
+type archiveWriter struct {
+	*tar.Writer
+	keepTimes bool
 }
 
 // writeTree writes a file, or a folder with all below it. It writes no entry for
 // the folders above the target: the root file system may have a link there (/bin
 // is one to usr/bin), which an entry would replace by an empty folder.
-func writeTree(w *tar.Writer, add Add) error {
+func (w archiveWriter) writeTree(add Add) error {
 	root, err := filepath.EvalSymlinks(add.Source)
 	if err != nil {
 		return err
@@ -71,16 +86,19 @@ func writeTree(w *tar.Writer, add Add) error {
 			return err
 		}
 		name := strings.TrimPrefix(path.Join(add.Target, filepath.ToSlash(relative)), "/")
-		return writeEntry(w, file, name, d)
+		return w.writeEntry(file, name, d)
 	})
 }
 
-func writeEntry(w *tar.Writer, file, name string, d fs.DirEntry) error {
+func (w archiveWriter) writeEntry(file, name string, d fs.DirEntry) error {
 	info, err := d.Info()
 	if err != nil {
 		return err
 	}
 	header := &tar.Header{Name: name, Mode: int64(info.Mode().Perm()), ModTime: fileTime, Format: tar.FormatPAX}
+	if w.keepTimes {
+		header.ModTime = info.ModTime().Truncate(time.Second)
+	}
 	switch {
 	case info.Mode().IsRegular():
 		header.Typeflag, header.Size = tar.TypeReg, info.Size()

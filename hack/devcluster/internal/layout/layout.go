@@ -22,6 +22,8 @@ const (
 	linkBits = 24
 	// APIPort is where the API server of every cluster listens.
 	APIPort = 6443
+	// registryPort is the customary one.
+	registryPort = 5000
 	// ClusterDomain is the DNS zone of Services.
 	ClusterDomain = "cluster.local"
 )
@@ -108,6 +110,12 @@ func (c Cluster) DNSServiceIP() netip.Addr { return address(c.ServiceCIDR(), 10)
 
 // Server is the URL of the API server.
 func (c Cluster) Server() string { return fmt.Sprintf("https://%s:%d", c.NodeIP(), APIPort) }
+
+// Registry is where the node pulls images without TLS: a registry that this
+// machine may run on its end of the link.
+func (c Cluster) Registry() netip.AddrPort {
+	return netip.AddrPortFrom(c.HostAddress().Addr(), registryPort)
+}
 
 // Subnets lists what the host must have no other use for.
 func (c Cluster) Subnets() []netip.Prefix {

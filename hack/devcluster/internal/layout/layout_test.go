@@ -44,6 +44,7 @@ func TestAddresses(t *testing.T) {
 		"API service": {c.APIServiceIP().String(), "10.96.48.1"},
 		"DNS service": {c.DNSServiceIP().String(), "10.96.48.10"},
 		"server":      {c.Server(), "https://10.89.3.2:6443"},
+		"registry":    {c.Registry().String(), "10.89.3.1:5000"},
 		"link":        {c.HostLink(), "devcluster3"},
 		"cgroup":      {c.CgroupName(), "devcluster-e2e"},
 	} {

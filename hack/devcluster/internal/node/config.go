@@ -52,11 +52,16 @@ func (s Spec) ConfigFiles() (map[string][]byte, error) {
 		}
 		files[s.Paths.Config(name)] = content
 	}
-	network, err := render("pods.conflist", s)
-	if err != nil {
-		return nil, err
+	for name, path := range map[string]string{
+		"pods.conflist": "cni/10-pods.conflist",
+		"hosts.toml":    "registries/" + s.Cluster.Registry().String() + "/hosts.toml",
+	} {
+		content, err := render(name, s)
+		if err != nil {
+			return nil, err
+		}
+		files[s.Paths.Config(path)] = content
 	}
-	files[s.Paths.Config("cni/10-pods.conflist")] = network
 	for _, user := range componentUsers {
 		content, err := render("component.kubeconfig", struct {
 			Spec
