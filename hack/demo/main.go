@@ -11,6 +11,7 @@ import (
 	"os"
 	"os/signal"
 	"syscall"
+	"time"
 
 	"github.com/go-logr/logr"
 	"github.com/spf13/cobra"
@@ -36,6 +37,7 @@ type options struct {
 	cluster  string
 	registry string
 	seed     int
+	idle     time.Duration
 }
 
 // Values of --cluster.
@@ -86,8 +88,13 @@ all the while; a single failed request fails the command.`,
 removes the demo's namespace, the operator and its kinds; images stay in the registry.`,
 		RunE: func(cmd *cobra.Command, _ []string) error { return o.run(cmd, (*demo).down) },
 	}
+	writes := &cobra.Command{
+		Use: "writes", Short: "Count the operator's writes to the API server of the cluster on this machine", Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error { return o.run(cmd, (*demo).writes) },
+	}
+	writes.Flags().DurationVar(&o.idle, "idle", 0, "count only what is written within this time from now, such as 2m")
 	root.PersistentFlags().StringVar(&o.cluster, "cluster", ownCluster, "local: a cluster of its own on this machine; current: that of the current kubeconfig context")
-	root.AddCommand(up, commit, down)
+	root.AddCommand(up, commit, down, writes)
 	return root
 }
 
@@ -96,7 +103,7 @@ func (o options) run(cmd *cobra.Command, command func(*demo, context.Context) er
 	if err != nil {
 		return err
 	}
-	d := &demo{root: root, display: newDisplay(os.Stdout), seed: o.seed}
+	d := &demo{root: root, display: newDisplay(os.Stdout), seed: o.seed, idle: o.idle}
 	if d.site, err = o.site(root, d.display.writer("cluster: ")); err != nil {
 		return err
 	}

@@ -2,14 +2,23 @@ package main
 
 import (
 	"context"
+	"encoding/json"
+	"errors"
 	"fmt"
+	"io"
+	"maps"
 	"path"
+	"slices"
 	"strings"
+	"text/tabwriter"
 	"time"
 
 	"github.com/repoexpert/operator/api/v1alpha1"
 	"github.com/repoexpert/operator/hack/local"
 	"github.com/repoexpert/operator/internal/contract"
+	"github.com/repoexpert/operator/internal/pipeline"
+	"github.com/repoexpert/operator/internal/stage/curate"
+	"github.com/repoexpert/operator/internal/stage/evaluate"
 	"github.com/repoexpert/operator/internal/task"
 )
 
@@ -24,26 +33,51 @@ func (d *demo) summarize(ctx context.Context, cluster *local.Cluster, o outcome)
 		fmt.Fprintf(&out, "%-28s %8s\n", p.name, p.elapsed.Round(time.Second))
 	}
 	for _, stage := range o.run.Status.Stages {
-		fmt.Fprintf(&out, "%-28s %8s  %s\n", "stage "+string(stage.Name), strings.TrimPrefix(duration(stage), " in "), describeCounts(stage))
+		note := ""
+		if stage.Reused {
+			note = "reused"
+		}
+		fmt.Fprintf(&out, "%-28s %8s  %s\n", "stage "+string(stage.Name), strings.TrimPrefix(duration(stage), " in "), note)
 	}
+	err := errors.Join(describeData(ctx, &out, cluster, o), describeEvaluation(ctx, &out, cluster, o))
 	if v := o.run.Status.Verdict; v != nil {
-		fmt.Fprintf(&out, "\nverdict   %s: %s\n", v.Decision, v.Reason)
-	}
-	if o.run.Status.Evaluation != nil {
-		describeEvaluation(&out, *o.run.Status.Evaluation)
+		fmt.Fprintf(&out, "\nverdict: %s: %s\n", v.Decision, v.Reason)
 	}
 	if e := o.expert.Status.Endpoint; e != nil {
-		fmt.Fprintf(&out, "endpoint  %s, model %s\n", e.URL, e.Model)
+		fmt.Fprintf(&out, "endpoint: %s, model %s\n", e.URL, e.Model)
 	}
-	err := askEndpoint(ctx, &out, cluster, o)
+	err = errors.Join(err, askEndpoint(ctx, &out, cluster, o))
 	d.display.plain(out.String())
 	return err
+}
+
+// describeData shows what was trained on, by unit, from the data set's card.
+func describeData(ctx context.Context, out io.Writer, cluster *local.Cluster, o outcome) error {
+	stage := pipeline.Stage(&o.run.Status, v1alpha1.StageCurate)
+	if stage == nil {
+		return nil
+	}
+	content, err := cluster.ReadArtifact(ctx, namespace, expertName, path.Join(contract.DatasetsFolder, stage.Key, curate.CardData))
+	if err != nil {
+		return err
+	}
+	var card curate.Card
+	if err := json.Unmarshal([]byte(content), &card); err != nil {
+		return fmt.Errorf("read the data set's card: %w", err)
+	}
+	table := tabwriter.NewWriter(out, 0, 0, 2, ' ', tabwriter.AlignRight)
+	fmt.Fprintf(table, "\nunit of experience\ttried\tverified\ttrained\ttokens\tCPU s\t  provenance\n")
+	for _, unit := range card.Units {
+		fmt.Fprintf(table, "%s\t%d\t%d\t%d\t%d\t%.1f\t  %s\n",
+			unit.Name, unit.Run, unit.Kept, unit.Trained, unit.Lengths.All, unit.CPUSeconds, strings.Join(slices.Sorted(maps.Keys(unit.Provenance)), ", "))
+	}
+	return table.Flush()
 }
 
 // askEndpoint asks the endpoint the first questions of the evaluation, right or
 // wrong, and shows its answers beside those of the base model.
 func askEndpoint(ctx context.Context, out *strings.Builder, cluster *local.Cluster, o outcome) error {
-	records, err := cluster.ReadArtifact(ctx, namespace, expertName, path.Join(contract.EvaluationsFolder, o.expert.Status.Served.EvaluationKey, "records.jsonl"))
+	records, err := cluster.ReadArtifact(ctx, namespace, expertName, path.Join(contract.EvaluationsFolder, o.expert.Status.Served.EvaluationKey, evaluate.RecordsFile))
 	if err != nil {
 		return err
 	}
@@ -100,12 +134,31 @@ func firstLine(text string) string {
 	return fmt.Sprintf("%.100s", line)
 }
 
-func describeEvaluation(out *strings.Builder, record v1alpha1.EvaluationRecord) {
-	fmt.Fprintf(out, "protocol  %s\n", record.Protocol)
-	for _, kind := range record.Kinds {
-		fmt.Fprintf(out, "%s: guess rate %.1f %%, majority %.1f %%\n", kind.Name, float64(kind.GuessPermille)/10, float64(kind.MajorityPermille)/10)
+// describeEvaluation shows what each arm answered, from the evaluation's report.
+func describeEvaluation(ctx context.Context, out io.Writer, cluster *local.Cluster, o outcome) error {
+	stage := pipeline.Stage(&o.run.Status, v1alpha1.StageEvaluate)
+	if stage == nil || o.run.Status.Evaluation == nil {
+		return nil
+	}
+	content, err := cluster.ReadArtifact(ctx, namespace, expertName, path.Join(contract.EvaluationsFolder, stage.Key, evaluate.ReportFile))
+	if err != nil {
+		return err
+	}
+	var report evaluate.Report
+	if err := json.Unmarshal([]byte(content), &report); err != nil {
+		return fmt.Errorf("read the evaluation's report: %w", err)
+	}
+	table := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
+	for _, kind := range report.Record.Kinds {
+		fmt.Fprintf(table, "\n%s\tguess %.1f %%\tmajority %.1f %%\n", kind.Name, float64(kind.GuessPermille)/10, float64(kind.MajorityPermille)/10)
 		for _, arm := range kind.Arms {
-			fmt.Fprintf(out, "  %-10s %d of %d\n", arm.Name, strings.Count(arm.Successes, "1"), len(arm.Successes))
+			fmt.Fprintf(table, "  %s\t%d of %d\n", arm.Name, strings.Count(arm.Successes, "1"), len(arm.Successes))
 		}
 	}
+	for _, arm := range slices.Sorted(maps.Keys(report.Compositions)) {
+		score := report.Compositions[arm]
+		fmt.Fprintf(table, "  %s, two facts joined\t%d of %d\t(for the report only)\n", arm, score.Solved, score.Tasks)
+	}
+	fmt.Fprintf(table, "\n%s\n", report.Record.Protocol)
+	return table.Flush()
 }

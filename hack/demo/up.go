@@ -16,6 +16,7 @@ type demo struct {
 	site    local.Site
 	display *display
 	seed    int
+	idle    time.Duration
 	phases  []phase
 }
 

@@ -1,12 +1,13 @@
 package source
 
 import (
-	"bytes"
 	"context"
 	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
+	"slices"
 	"strings"
 	"syscall"
 	"time"
@@ -32,16 +33,36 @@ func NewRemote(home, rawURL string, credential Credential) (*Remote, error) {
 	return &Remote{url: rawURL, home: home, credential: credential, env: env}, nil
 }
 
+// UnsoundError is the end of a fetch whose objects git refuses, because a history
+// that is checked out or continued would be dangerous: a path .git or .., a
+// broken object.
+type UnsoundError struct {
+	// Object is its id, Problem git's name of what is wrong with it.
+	Object, Problem string
+}
+
+// Error implements error.
+func (e *UnsoundError) Error() string {
+	return fmt.Sprintf("git refuses object %s of the history, %s", e.Object, e.Problem)
+}
+
+// objectChecks refuse unsound objects. What old versions of git wrote, and well
+// known repositories keep in their history, harms nobody.
+var objectChecks = []string{
+	"-c", "fetch.fsckObjects=true", "-c", "fetch.fsck.badTimezone=ignore",
+	"-c", "fetch.fsck.missingSpaceBeforeDate=ignore", "-c", "fetch.fsck.zeroPaddedFilemode=ignore",
+}
+
 // Fetch fetches refspecs into a bare repository, whole objects and history. The
-// error is an *Error, or that of the context.
+// error is an *Error, an *UnsoundError, or that of the context.
 func (r *Remote) Fetch(ctx context.Context, repository string, limit time.Duration, refspecs ...string) error {
 	ctx, cancel := context.WithTimeout(ctx, limit)
 	defer cancel()
-	args := append([]string{
-		"-c", "fetch.fsckObjects=true", "-c", "core.symlinks=false",
+	args := slices.Concat(objectChecks, []string{
+		"-c", "core.symlinks=false",
 		"--git-dir", repository, "fetch", "--quiet", "--no-tags", "--no-recurse-submodules", "--no-write-fetch-head",
 		"--end-of-options", r.url,
-	}, refspecs...)
+	}, refspecs)
 	cmd := exec.CommandContext(ctx, "git", args...)
 	cmd.Dir, cmd.Env = r.home, r.env
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
@@ -50,12 +71,25 @@ func (r *Remote) Fetch(ctx context.Context, repository string, limit time.Durati
 	stderr := &bounded{limit: maxAnswer}
 	cmd.Stderr = stderr
 	err := cmd.Run()
-	if err != nil && bytes.Contains(stderr.content, []byte("couldn't find remote ref")) {
+	says := string(stderr.content)
+	switch {
+	case err != nil && unsound.MatchString(says):
+		found := unsound.FindStringSubmatch(says)
+		return &UnsoundError{Object: found[1], Problem: found[2]}
+	case err != nil && slices.ContainsFunc(absent, func(words string) bool { return strings.Contains(says, words) }):
 		return &Error{Reason: v1alpha1.ReasonRefNotFound, Message: fmt.Sprintf(
 			"repository.ref: %s does not exist in %s: push it, or name another one", strings.Join(refspecs, " "), r.url)}
 	}
-	return explain(ctx, err, r.url, r.credential, stderr.content)
+	return explain(ctx, err, limit, r.url, r.credential, stderr.content)
 }
+
+var (
+	// unsound finds the object that git refuses and the name of what is wrong.
+	unsound = regexp.MustCompile(`(?m)^error: object ([0-9a-f]{40}): ([A-Za-z0-9]{1,40}): `)
+	// absent is what git says of a reference and of a commit that the host does
+	// not have, or does not give by name.
+	absent = []string{"couldn't find remote ref", "upload-pack: not our ref", "does not allow request for unadvertised object"}
+)
 
 // CredentialFromFolder reads a credential from the keys of a mounted Secret.
 // A folder that is not there is no credential.

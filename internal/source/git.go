@@ -118,18 +118,18 @@ func (g *Git) list(ctx context.Context, rawURL string, credential Credential, ki
 	cmd.WaitDelay = time.Second
 	stdout, stderr := &bounded{limit: maxAnswer}, &bounded{limit: maxAnswer}
 	cmd.Stdout, cmd.Stderr = stdout, stderr
-	err = explain(ctx, cmd.Run(), rawURL, credential, stderr.content)
+	err = explain(ctx, cmd.Run(), lookTimeout, rawURL, credential, stderr.content)
 	return stdout.content, err
 }
 
-// explain turns the end of the process into an Error.
-func explain(ctx context.Context, err error, rawURL string, credential Credential, stderr []byte) error {
+// explain turns the end of the process, which had so much time, into an Error.
+func explain(ctx context.Context, err error, limit time.Duration, rawURL string, credential Credential, stderr []byte) error {
 	var exit *exec.ExitError
 	switch {
 	case err == nil:
 		return nil
 	case errors.Is(ctx.Err(), context.DeadlineExceeded):
-		return unreachable(rawURL, fmt.Sprintf("the git host gives no answer within %s", lookTimeout)+retried)
+		return unreachable(rawURL, fmt.Sprintf("the git host gives no answer within %s", limit)+retried)
 	case ctx.Err() != nil:
 		return ctx.Err()
 	case errors.As(err, &exit):

@@ -55,6 +55,9 @@ func (r *Runner) Run(ctx context.Context, specification string) int {
 	spec, err := contract.ParseSpec(specification)
 	if err != nil {
 		r.Log.Error("no stage can run", "error", err)
+		// Read by the manager where the specification named run and attempt, as one
+		// of another release does.
+		r.report(contract.StageResult{Class: v1alpha1.FailureConfiguration, Message: err.Error(), Stage: spec.Stage, Run: spec.Run, Attempt: spec.Attempt})
 		return int(contract.ExitCode(v1alpha1.FailureConfiguration))
 	}
 	ctx, cancel := context.WithTimeout(ctx, time.Duration(spec.DeadlineSeconds)*time.Second)
@@ -173,8 +176,9 @@ func ShardFolder(output string, index int32) string {
 	return path.Join(output, fmt.Sprintf("shard-%04d", index))
 }
 
-// reuse returns the result of a sealed output that was made from today's
-// inputs. One that was made from other inputs makes room.
+// reuse returns the result of a sealed output that was made from today's inputs
+// and whose every byte is what was sealed: a stage runs again when a later one
+// found it damaged. One that was made from other inputs makes room.
 func reuse(store *artifact.Store, spec contract.StageSpec) (contract.StageResult, bool, error) {
 	folder := spec.Keys.Output(spec.Stage)
 	if !reusable[spec.Stage] || folder == "" {
@@ -185,7 +189,7 @@ func reuse(store *artifact.Store, spec contract.StageSpec) (contract.StageResult
 		return contract.StageResult{}, false, nil
 	}
 	if err == nil && maps.Equal(manifest.Inputs, spec.Inputs) {
-		if _, err = store.Verify(folder, digest); err == nil {
+		if _, err = store.VerifyContent(folder, digest); err == nil {
 			return contract.StageResult{Class: v1alpha1.Succeeded, ManifestDigest: digest, Counts: manifest.Counts, Reused: true}, true, nil
 		}
 	}

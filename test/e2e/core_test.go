@@ -45,11 +45,31 @@ func TestCoreMainJob(t *testing.T) {
 	if answer := ask(ctx, t, expert, "Hello"); strings.TrimSpace(answer) == "" {
 		t.Error("the endpoint answers with nothing")
 	}
+	checkIdle(ctx, t)
 	t.Logf("verdict: %s", run.Status.Verdict.Reason)
 	for _, stage := range run.Status.Stages {
 		if stage.StartTime != nil && stage.CompletionTime != nil {
 			t.Logf("%-10s %4.0f s %v", stage.Name, stage.CompletionTime.Sub(stage.StartTime.Time).Seconds(), stage.Counts)
 		}
+	}
+}
+
+// checkIdle expects no write to an object while nothing happens.
+func checkIdle(ctx context.Context, t *testing.T) {
+	t.Helper()
+	const window = 30 * time.Second
+	after := time.Now()
+	select {
+	case <-time.After(window):
+	case <-ctx.Done():
+		t.Fatal(ctx.Err())
+	}
+	writes, err := local.OperatorWrites(ctx, shared.root, clusterName, after)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if writes.Total()+writes.Progress+writes.Events > 0 {
+		t.Errorf("within %s of idleness the operator wrote %+v", window, writes)
 	}
 }
 

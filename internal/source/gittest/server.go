@@ -129,10 +129,22 @@ func (r Repository) Tag(t testing.TB, name, commit string) {
 	git(t, r.dir, "tag", "-f", "-m", name, name, commit)
 }
 
+// Git runs git in the repository with a text on its standard input, for content
+// that no work tree can hold, and returns what it prints.
+func (r Repository) Git(t testing.TB, stdin string, args ...string) string {
+	t.Helper()
+	return strings.TrimSpace(gitWith(t, r.dir, stdin, args...))
+}
+
 func git(t testing.TB, dir string, args ...string) string {
 	t.Helper()
+	return gitWith(t, dir, "", args...)
+}
+
+func gitWith(t testing.TB, dir, stdin string, args ...string) string {
+	t.Helper()
 	cmd := exec.Command("git", args...)
-	cmd.Dir = dir
+	cmd.Dir, cmd.Stdin = dir, strings.NewReader(stdin)
 	cmd.Env = append(os.Environ(),
 		"GIT_CONFIG_NOSYSTEM=1", "GIT_CONFIG_GLOBAL=/dev/null",
 		"GIT_AUTHOR_NAME=a", "GIT_AUTHOR_EMAIL=a@example.org", "GIT_COMMITTER_NAME=a", "GIT_COMMITTER_EMAIL=a@example.org")

@@ -65,7 +65,7 @@ func outline(messages []task.Message) (string, map[string]bool) {
 func abstract(text string) string {
 	fields := strings.Fields(text)
 	for i, field := range fields {
-		if strings.ContainsAny(field, "`_/.0123456789") && strings.Trim(field, ".,:;?!") != strings.Trim(strings.ToLower(field), "`_/.0123456789,:;?!") {
+		if strings.ContainsAny(strings.Trim(field, ".,:;?!"), "`_/.0123456789") {
 			fields[i] = "NAME"
 		}
 	}

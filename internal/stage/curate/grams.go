@@ -3,6 +3,7 @@ package curate
 import (
 	"fmt"
 	"hash/fnv"
+	"slices"
 	"strings"
 	"unicode"
 
@@ -26,7 +27,7 @@ type heldOutGrams map[uint64]bool
 // holds those texts once: a run that the tree has more often is public.
 func gramsOf(heldOut []task.HeldOut, tree *snapshot.Snapshot) (heldOutGrams, error) {
 	counts := map[uint64]int{}
-	for _, held := range heldOut {
+	for _, held := range outermost(heldOut) {
 		for _, gram := range grams(held.Text) {
 			counts[gram]++
 		}
@@ -52,6 +53,19 @@ func gramsOf(heldOut []task.HeldOut, tree *snapshot.Snapshot) (heldOutGrams, err
 		}
 	}
 	return only, nil
+}
+
+// outermost leaves out functions whose text is in that of the held-out function
+// around them: the tree holds it once.
+func outermost(heldOut []task.HeldOut) []task.HeldOut {
+	texts := map[[2]string]string{}
+	for _, held := range heldOut {
+		texts[[2]string{held.Path, held.Name}] = held.Text
+	}
+	return slices.DeleteFunc(slices.Clone(heldOut), func(held task.HeldOut) bool {
+		outer, _, nested := strings.Cut(held.Name, ".<locals>.")
+		return nested && strings.Contains(texts[[2]string{held.Path, outer}], held.Text)
+	})
 }
 
 // check returns a reason to drop a sample with a held-out run in an assistant turn.

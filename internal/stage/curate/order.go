@@ -42,7 +42,8 @@ func order(samples []task.Sample, questions []recall.Question, batch int, seed u
 		played = played[:whole]
 	}
 	batches := slices.Collect(slices.Chunk(played, batch))
-	slices.SortStableFunc(batches, func(a, b []task.Sample) int {
+	// One that is not full stays the last: the trainer cuts every so many samples.
+	slices.SortStableFunc(batches[:len(played)/batch], func(a, b []task.Sample) int {
 		return cmp.Compare(rank(seed, a[0].Meta.TaskID), rank(seed, b[0].Meta.TaskID))
 	})
 	return append(slices.Concat(batches...), asked...)

@@ -20,6 +20,8 @@ const (
 	maxLine       = 1 << 20
 	maxSamples    = 1_000_000
 	maxMessages   = 520
+	// maxCPUSeconds keeps the sum of all costs a number.
+	maxCPUSeconds = 1e9
 )
 
 // readShards reads the samples of exactly the shards that the run recorded, in
@@ -80,6 +82,8 @@ func (p *plan) check(sample task.Sample) error {
 		return errors.New("its content hash is not that of its messages")
 	case meta.Commit != p.commit:
 		return fmt.Errorf("it is of commit %.40q", meta.Commit)
+	case meta.CPUSeconds < 0 || meta.CPUSeconds > maxCPUSeconds:
+		return fmt.Errorf("its cost of %g CPU seconds is out of bounds", meta.CPUSeconds)
 	case meta.Unit == v1alpha1.UnitRepositoryRecall:
 		return p.checkQuestion(sample)
 	case meta.Provenance != task.ProvenanceScripted:

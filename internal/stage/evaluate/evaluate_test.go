@@ -120,7 +120,7 @@ func (w *world) checkFiles(facts int) {
 			w.t.Errorf("probe %q was recorded with %q", question, probe.Answer)
 		}
 	}
-	records, err := task.ReadFile[taskRecord](filepath.Join(folder, recordsFile))
+	records, err := task.ReadFile[taskRecord](filepath.Join(folder, RecordsFile))
 	if err != nil {
 		w.t.Fatal(err)
 	}
@@ -128,15 +128,15 @@ func (w *world) checkFiles(facts int) {
 	if want := 2*(facts+composed) + 4*2; len(records) != want {
 		w.t.Errorf("got %d records, want %d", len(records), want)
 	}
-	content, err := os.ReadFile(filepath.Join(folder, reportFile))
+	content, err := os.ReadFile(filepath.Join(folder, ReportFile))
 	if err != nil {
 		w.t.Fatal(err)
 	}
-	var r report
+	var r Report
 	if err := json.Unmarshal(content, &r); err != nil {
 		w.t.Fatal(err)
 	}
-	if got := r.Kinds[0].Arms[v1alpha1.ArmCandidate]; got != (score{facts, facts}) {
+	if got := r.Kinds[0].Arms[v1alpha1.ArmCandidate]; got != (Score{facts, facts}) {
 		w.t.Errorf("report says %+v", got)
 	}
 	if p := r.Kinds[0].McNemar[v1alpha1.ArmBase]; p <= 0 || p > 0.05 {
@@ -211,7 +211,7 @@ func (w *world) taskIDs(kind v1alpha1.KindName) []string {
 	if err != nil {
 		w.t.Fatal(err)
 	}
-	records, err := task.ReadFile[taskRecord](filepath.Join(folder, recordsFile))
+	records, err := task.ReadFile[taskRecord](filepath.Join(folder, RecordsFile))
 	if err != nil {
 		w.t.Fatal(err)
 	}

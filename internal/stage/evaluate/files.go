@@ -21,9 +21,11 @@ import (
 
 // Files of an evaluation.
 const (
-	recordFile  = "record.line"
-	reportFile  = "report.json"
-	recordsFile = "records.jsonl"
+	recordFile = "record.line"
+	// ReportFile is a Report, for people.
+	ReportFile = "report.json"
+	// RecordsFile has one line for each task and arm.
+	RecordsFile = "records.jsonl"
 )
 
 const scoreLabel = recall.ScoreLabel
@@ -40,10 +42,10 @@ func (e *evaluation) write(folder, line string) error {
 	if err := os.WriteFile(filepath.Join(folder, recordFile), []byte(line), 0o640); err != nil {
 		return fmt.Errorf("write the record: %w", err)
 	}
-	if err := task.WriteFile(filepath.Join(folder, recordsFile), e.taskRecords()); err != nil {
+	if err := task.WriteFile(filepath.Join(folder, RecordsFile), e.taskRecords()); err != nil {
 		return fmt.Errorf("write the records: %w", err)
 	}
-	if err := writeJSON(filepath.Join(folder, reportFile), e.report()); err != nil {
+	if err := writeJSON(filepath.Join(folder, ReportFile), e.report()); err != nil {
 		return err
 	}
 	return writeJSON(filepath.Join(folder, engine.ProbesFile), e.probes())
@@ -74,14 +76,14 @@ func sha256Text(text string) string {
 	return "sha256:" + hex.EncodeToString(sum[:])
 }
 
-// report is report.json, for people and dashboards.
-type report struct {
+// Report is report.json, for people and dashboards.
+type Report struct {
 	Version int                       `json:"version"`
 	Commit  string                    `json:"commit"`
 	Record  v1alpha1.EvaluationRecord `json:"record"`
-	Kinds   []kindReport              `json:"kinds"`
+	Kinds   []KindReport              `json:"kinds"`
 	// Compositions of two trained facts, which were never trained in any form.
-	Compositions map[v1alpha1.ArmName]score `json:"compositions,omitempty"`
+	Compositions map[v1alpha1.ArmName]Score `json:"compositions,omitempty"`
 	// NotCompared counts facts that the served model does not know or knows with
 	// another answer; they were not asked.
 	NotCompared int `json:"notCompared,omitempty"`
@@ -89,24 +91,26 @@ type report struct {
 	Refused map[string]int `json:"refused,omitempty"`
 }
 
-type kindReport struct {
+// KindReport is one kind of task.
+type KindReport struct {
 	Name v1alpha1.KindName `json:"name"`
 	// Label says what the score means.
 	Label  string                                `json:"label"`
-	Arms   map[v1alpha1.ArmName]score            `json:"arms"`
-	Groups map[string]map[v1alpha1.ArmName]score `json:"groups,omitempty"`
+	Arms   map[v1alpha1.ArmName]Score            `json:"arms"`
+	Groups map[string]map[v1alpha1.ArmName]Score `json:"groups,omitempty"`
 	Guess  map[recall.Kind]recall.Baseline       `json:"baselines,omitempty"`
 	// McNemar is the exact one-sided test of the candidate against each reference.
 	McNemar map[v1alpha1.ArmName]float64 `json:"mcnemar"`
 }
 
-type score struct {
+// Score counts the tasks that were solved.
+type Score struct {
 	Solved int `json:"solved"`
 	Tasks  int `json:"tasks"`
 }
 
-func (e *evaluation) report() report {
-	r := report{Version: reportVersion, Commit: e.env.Spec.Commit, Record: e.record()}
+func (e *evaluation) report() Report {
+	r := Report{Version: reportVersion, Commit: e.env.Spec.Commit, Record: e.record()}
 	for _, kind := range r.Record.Kinds {
 		k := reportKind(kind)
 		if kind.Name == v1alpha1.KindCodebaseQA {
@@ -116,7 +120,7 @@ func (e *evaluation) report() report {
 	}
 	if e.qa != nil {
 		r.NotCompared = e.qa.notCompared
-		r.Compositions = map[v1alpha1.ArmName]score{}
+		r.Compositions = map[v1alpha1.ArmName]Score{}
 		for name, replies := range e.qa.composedReplies {
 			r.Compositions[name] = scoreOf(successes(replies, func(r reply) bool { return r.Correct }), nil)
 		}
@@ -127,10 +131,10 @@ func (e *evaluation) report() report {
 	return r
 }
 
-func reportKind(kind v1alpha1.KindRecord) kindReport {
-	k := kindReport{
+func reportKind(kind v1alpha1.KindRecord) KindReport {
+	k := KindReport{
 		Name: kind.Name, Label: "held-out functions written and graded by their tests",
-		Arms: map[v1alpha1.ArmName]score{}, McNemar: map[v1alpha1.ArmName]float64{},
+		Arms: map[v1alpha1.ArmName]Score{}, McNemar: map[v1alpha1.ArmName]float64{},
 	}
 	var candidate string
 	for _, a := range kind.Arms {
@@ -146,9 +150,9 @@ func reportKind(kind v1alpha1.KindRecord) kindReport {
 	}
 	for i, name := range kind.GroupNames {
 		if k.Groups == nil {
-			k.Groups = map[string]map[v1alpha1.ArmName]score{}
+			k.Groups = map[string]map[v1alpha1.ArmName]Score{}
 		}
-		k.Groups[name] = map[v1alpha1.ArmName]score{}
+		k.Groups[name] = map[v1alpha1.ArmName]Score{}
 		for _, a := range kind.Arms {
 			k.Groups[name][a.Name] = scoreOf(a.Successes, func(task int) bool { return kind.Groups[task] == 'A'+byte(i) })
 		}
@@ -156,8 +160,8 @@ func reportKind(kind v1alpha1.KindRecord) kindReport {
 	return k
 }
 
-func scoreOf(successes string, in func(int) bool) score {
-	var s score
+func scoreOf(successes string, in func(int) bool) Score {
+	var s Score
 	for i, c := range []byte(successes) {
 		if in != nil && !in(i) {
 			continue

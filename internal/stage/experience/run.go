@@ -57,15 +57,16 @@ func (s Stage) Run(ctx context.Context, env stage.Env) (contract.StageResult, er
 	return contract.StageResult{Class: v1alpha1.Succeeded, Counts: counts, ManifestDigest: digest}, nil
 }
 
-// sealed returns the result of a shard that is done. One that was made from
-// other inputs makes room.
+// sealed returns the result of a shard that is done, after its every byte was
+// compared with what was sealed. One that was made from other inputs, or damaged
+// since, makes room.
 func sealed(env stage.Env, folder string) (contract.StageResult, bool, error) {
 	manifest, digest, err := env.Store.Lookup(folder)
 	if errors.Is(err, artifact.ErrNotSealed) {
 		return contract.StageResult{}, false, nil
 	}
 	if err == nil && maps.Equal(manifest.Inputs, env.Spec.Inputs) {
-		if _, err = env.Store.Verify(folder, digest); err == nil {
+		if _, err = env.Store.VerifyContent(folder, digest); err == nil {
 			return contract.StageResult{Class: v1alpha1.Succeeded, Counts: manifest.Counts, ManifestDigest: digest, Reused: true}, true, nil
 		}
 	}

@@ -3,6 +3,8 @@ package experience
 import (
 	"context"
 	"errors"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 
@@ -13,6 +15,7 @@ import (
 	"github.com/repoexpert/operator/internal/contract"
 	"github.com/repoexpert/operator/internal/recall"
 	"github.com/repoexpert/operator/internal/sandbox"
+	"github.com/repoexpert/operator/internal/stage"
 	"github.com/repoexpert/operator/internal/task"
 )
 
@@ -81,6 +84,30 @@ func TestRun(t *testing.T) {
 	}
 	if before < 2 || episodes.copies > 2*(tasks+len(rejections))+2 {
 		t.Errorf("%d trees for %d trajectories, %d of them before the kill", episodes.copies, tasks, before)
+	}
+	checkDamage(t, env)
+}
+
+// checkDamage changes one byte of a sealed shard, which must then not be taken for
+// done: Curate would find it damaged for ever.
+func checkDamage(t *testing.T, env stage.Env) {
+	t.Helper()
+	folder := stage.ShardFolder(env.Spec.Keys.Output(v1alpha1.StageExperience), env.Index)
+	place, err := env.Store.Path(folder)
+	if err != nil {
+		t.Fatal(err)
+	}
+	name := filepath.Join(place, SamplesFile)
+	content, err := os.ReadFile(name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	content[len(content)/2] ^= 1
+	if err := errors.Join(os.Chmod(name, 0o640), os.WriteFile(name, content, 0o640)); err != nil {
+		t.Fatal(err)
+	}
+	if _, found, err := sealed(env, folder); found || err != nil {
+		t.Errorf("a damaged shard is reused: %t, %v", found, err)
 	}
 }
 

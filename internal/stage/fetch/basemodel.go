@@ -24,8 +24,8 @@ var modelExtensions = []string{".json", ".safetensors", ".txt", ".model", ".jinj
 // baseModel copies the base model into a place that only this stage writes.
 func (s Sources) baseModel(ctx context.Context, env stage.Env) (string, error) {
 	folder := env.Spec.Keys.BaseModelFolder()
-	if _, digest, ok := existing(env, folder); ok {
-		return digest, nil
+	if _, digest, ok, err := reuse(env, folder); ok || err != nil {
+		return digest, err
 	}
 	model := env.Spec.Recipe.BaseModel
 	root, err := os.OpenRoot(filepath.Join(s.BaseModels, filepath.FromSlash(model.Claim.Path)))

@@ -3,6 +3,7 @@ package fetch
 import (
 	"context"
 	"errors"
+	"maps"
 	"os"
 
 	"github.com/repoexpert/operator/api/v1alpha1"
@@ -43,7 +44,8 @@ func (s Sources) Run(ctx context.Context, env stage.Env) (contract.StageResult, 
 	return result, nil
 }
 
-// existing returns the digest of a whole, sealed output.
+// existing returns the digest of a whole, sealed output of a later stage, which
+// is hashed where it is used.
 func existing(env stage.Env, folder string) (artifact.Manifest, string, bool) {
 	_, digest, err := env.Store.Lookup(folder)
 	if err != nil {
@@ -53,14 +55,29 @@ func existing(env stage.Env, folder string) (artifact.Manifest, string, bool) {
 	return manifest, digest, err == nil
 }
 
+// reuse returns the digest of an output of this stage whose every byte is what
+// was sealed. A damaged one makes room: this stage runs again because of it.
+func reuse(env stage.Env, folder string) (manifest artifact.Manifest, digest string, ok bool, err error) {
+	_, digest, err = env.Store.Lookup(folder)
+	if errors.Is(err, artifact.ErrNotSealed) {
+		return artifact.Manifest{}, "", false, nil
+	}
+	if err == nil {
+		if manifest, err = env.Store.VerifyContent(folder, digest); err == nil {
+			return manifest, digest, true, nil
+		}
+	}
+	env.Log.Warn("a damaged output is made again", "folder", folder, "error", err)
+	return artifact.Manifest{}, "", false, env.Store.Remove(folder)
+}
+
 // snapshot clones the repository at the commit, unless that is done.
 func (s Sources) snapshot(ctx context.Context, env stage.Env, counts map[string]int64) (digest string, reused bool, err error) {
 	folder := env.Spec.Keys.Output(v1alpha1.StageFetch)
-	if manifest, digest, ok := existing(env, folder); ok {
-		for name, n := range manifest.Counts {
-			counts[name] = n
-		}
-		return digest, true, nil
+	manifest, digest, ok, err := reuse(env, folder)
+	if ok || err != nil {
+		maps.Copy(counts, manifest.Counts)
+		return digest, ok, err
 	}
 	draft, err := env.Store.Begin(folder)
 	if err != nil {
@@ -76,8 +93,9 @@ func (s Sources) snapshot(ctx context.Context, env stage.Env, counts map[string]
 
 // classified turns what the remote said into the stage's failure.
 func classified(err error) error {
+	var known *stage.Error
 	var remote *source.Error
-	if !errors.As(err, &remote) {
+	if errors.As(err, &known) || !errors.As(err, &remote) {
 		return err
 	}
 	class := v1alpha1.FailureSource

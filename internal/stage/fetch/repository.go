@@ -90,9 +90,12 @@ func (r repository) fetch(ctx context.Context) error {
 
 func (r repository) explain(ctx context.Context, err error) error {
 	var remote *source.Error
+	var unsound *source.UnsoundError
 	switch {
 	case ctx.Err() != nil:
 		return ctx.Err()
+	case errors.As(err, &unsound):
+		return stage.Fail(v1alpha1.FailureData, err, "repository.url %s: %v: write the history anew without it, or follow another repository", r.spec.Recipe.Repository.URL, unsound)
 	case errors.As(err, &remote) && remote.Reason != v1alpha1.ReasonRepositoryUnreachable && remote.Reason != v1alpha1.ReasonRefNotFound:
 		return remote
 	case errors.As(err, &remote) && !remote.Terminal():

@@ -80,10 +80,10 @@ func parseListing(listing []byte, counts map[string]int64) ([]entry, error) {
 		entries = append(entries, entry{mode: fields[0], id: fields[2], path: path})
 	}
 	if len(entries) > maxTreeFiles {
-		return nil, stage.Fail(v1alpha1.FailureData, nil, "the repository has %d files, the limit is %d", len(entries), maxTreeFiles)
+		return nil, stage.Fail(v1alpha1.FailureData, nil, "the repository has %d files, the limit is %d: follow a smaller one", len(entries), maxTreeFiles)
 	}
 	if len(entries) == 0 {
-		return nil, stage.Fail(v1alpha1.FailureData, nil, "the commit has no files")
+		return nil, stage.Fail(v1alpha1.FailureData, nil, "the commit has no files: follow one with code and tests")
 	}
 	return entries, nil
 }
@@ -126,7 +126,7 @@ func copyBlobs(w io.Writer, blobs *bufio.Reader, entries []entry, counts map[str
 		}
 		counts["bytes"] += size
 		if size > maxFileBytes || counts["bytes"] > maxTreeBytes {
-			return stage.Fail(v1alpha1.FailureData, nil, "the repository is too large: %s has %d bytes (limit %d), the tree so far %d (limit %d)", e.path, size, int64(maxFileBytes), counts["bytes"], int64(maxTreeBytes))
+			return stage.Fail(v1alpha1.FailureData, nil, "the repository is too large: %.100q has %d bytes (limit %d), the tree so far %d (limit %d): remove it, or follow a smaller repository", e.path, size, int64(maxFileBytes), counts["bytes"], int64(maxTreeBytes))
 		}
 		mode := int64(0o644)
 		if e.mode == "100755" {

@@ -34,7 +34,7 @@ func Run(ctx context.Context, env stage.Env) (contract.StageResult, error) {
 	commands := env.Spec.Recipe.Environment.Setup
 	for i, command := range commands {
 		env.Progress(contract.Progress{Step: int64(i), Total: int64(len(commands)), Message: command})
-		if err := runCommand(ctx, env.Agent, i, command); err != nil {
+		if err := runCommand(ctx, env.Agent, i, command, commandTimeout); err != nil {
 			return result, err
 		}
 	}
@@ -68,13 +68,13 @@ func putTree(ctx context.Context, env stage.Env) error {
 	return errors.Join(env.Agent.PutTree(ctx, workDir, tree), tree.Close())
 }
 
-func runCommand(ctx context.Context, box sandbox.Box, index int, command string) error {
-	result, err := box.Run(ctx, sandbox.Command{Args: []string{"sh", "-c", command}, Dir: workDir, Timeout: commandTimeout, OutputLimit: outputLimit})
+func runCommand(ctx context.Context, box sandbox.Box, index int, command string, timeout time.Duration) error {
+	result, err := box.Run(ctx, sandbox.Command{Args: []string{"sh", "-c", command}, Dir: workDir, Timeout: timeout, OutputLimit: outputLimit})
 	switch {
 	case err != nil:
 		return err
 	case result.TimedOut:
-		return stage.Fail(v1alpha1.FailureRepositoryCode, nil, "environment.setup[%d] did not end within %s", index, commandTimeout)
+		return stage.Fail(v1alpha1.FailureRepositoryCode, nil, "environment.setup[%d] did not end within %s", index, timeout)
 	case result.ExitCode != 0:
 		excerpt := result.Output
 		if len(excerpt) > excerptBytes {
