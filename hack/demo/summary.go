@@ -150,15 +150,24 @@ func describeEvaluation(ctx context.Context, out io.Writer, cluster *local.Clust
 	}
 	table := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
 	for _, kind := range report.Record.Kinds {
-		fmt.Fprintf(table, "\n%s\tguess %.1f %%\tmajority %.1f %%\n", kind.Name, float64(kind.GuessPermille)/10, float64(kind.MajorityPermille)/10)
+		fmt.Fprintf(table, "\n%s\n", kind.Name)
 		for _, arm := range kind.Arms {
 			fmt.Fprintf(table, "  %s\t%d of %d\n", arm.Name, strings.Count(arm.Successes, "1"), len(arm.Successes))
 		}
-	}
-	for _, arm := range slices.Sorted(maps.Keys(report.Compositions)) {
-		score := report.Compositions[arm]
-		fmt.Fprintf(table, "  %s, two facts joined\t%d of %d\t(for the report only)\n", arm, score.Solved, score.Tasks)
+		if kind.Name == v1alpha1.KindCodebaseQA {
+			fmt.Fprintf(table, "  by guessing\t%.1f %%, always the commonest answer %.1f %%\n", float64(kind.GuessPermille)/10, float64(kind.MajorityPermille)/10)
+			describeCompositions(table, report)
+		}
 	}
 	fmt.Fprintf(table, "\n%s\n", report.Record.Protocol)
 	return table.Flush()
+}
+
+// describeCompositions shows questions that join two trained facts. They decide
+// nothing.
+func describeCompositions(out io.Writer, report evaluate.Report) {
+	for _, arm := range slices.Sorted(maps.Keys(report.Compositions)) {
+		score := report.Compositions[arm]
+		fmt.Fprintf(out, "  %s, two facts joined\t%d of %d, not part of the score\n", arm, score.Solved, score.Tasks)
+	}
 }

@@ -40,7 +40,7 @@ func (c *Cluster) DemoClass(images Images, tools Toolchain) Class {
 		Name: "demo", PythonImage: images.Python, PythonPath: tools.PythonPath, ToolsMount: ToolsMount,
 		BaseModelsClaim: baseModelsClaim, BaseModelPath: BaseModelName,
 		Engine: "Transformers", Memory: "8Gi", Answers: "Computed",
-		Seed: 1, Facts: 60, MinimumTasks: 50, Epochs: 2,
+		Seed: 1, Facts: 56, MinimumTasks: 50, Epochs: 1,
 	})
 }
 

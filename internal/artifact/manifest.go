@@ -12,6 +12,7 @@ import (
 	"os"
 	"path"
 	"sort"
+	"unicode/utf8"
 )
 
 // ManifestName is the file that makes a folder count.
@@ -30,6 +31,9 @@ var (
 	ErrNotSealed = errors.New("not sealed")
 	// ErrDigest: content or manifest is not what its digest says.
 	ErrDigest = errors.New("digest does not match")
+
+	// errForeign: a folder holds what no output does.
+	errForeign = errors.New("not part of an output")
 )
 
 // Manifest describes a sealed folder. It holds no times, so that the same
@@ -96,17 +100,22 @@ func readManifest(root *os.Root) (Manifest, string, error) {
 }
 
 // list returns the regular files of a folder without its manifest, in path
-// order. Anything that is neither file nor folder is refused.
+// order. Anything that is neither file nor folder is refused, and so is a name
+// that JSON cannot hold: no manifest could name the file.
 func list(root *os.Root) ([]string, error) {
 	var names []string
 	err := fs.WalkDir(root.FS(), ".", func(name string, entry fs.DirEntry, err error) error {
 		switch {
 		case err != nil:
 			return err
-		case entry.IsDir() || name == ManifestName:
+		case entry.IsDir():
 			return nil
 		case !entry.Type().IsRegular():
-			return fmt.Errorf("%s is neither file nor folder", name)
+			return fmt.Errorf("%s is neither file nor folder: %w", name, errForeign)
+		case name == ManifestName:
+			return nil
+		case !utf8.ValidString(name):
+			return fmt.Errorf("the name %q is no text: %w", name, errForeign)
 		case len(names) >= maxFiles:
 			return fmt.Errorf("more than %d files", maxFiles)
 		}

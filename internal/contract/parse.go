@@ -1,7 +1,6 @@
 package contract
 
 import (
-	"bytes"
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
@@ -21,7 +20,9 @@ const (
 	maxSpecBytes    = 96 << 10
 	maxMessageBytes = 512
 	maxProgressText = 200
-	maxCounts       = 32
+	// maxProgressBytes holds any progress: JSON writes a byte of text as at most six.
+	maxProgressBytes = 6*maxProgressText + 128
+	maxCounts        = 32
 )
 
 var (
@@ -94,10 +95,14 @@ func checkInputs(spec StageSpec) error {
 }
 
 // EncodeResult returns a StageResult that fits a termination message: first
-// the message is cut, then the counts go.
+// the message is cut, then the counts go. More counts than ParseResult takes go
+// at once: figures must not cost a stage its verdict.
 func EncodeResult(result StageResult) ([]byte, error) {
 	result.Version = Version
 	result.Message = cut(result.Message, maxMessageBytes)
+	if len(result.Counts) > maxCounts {
+		result.Counts = nil
+	}
 	for {
 		raw, err := json.Marshal(result)
 		switch {
@@ -209,10 +214,10 @@ func EncodeProgress(p Progress) (string, error) {
 func ParseProgress(line string) (Progress, error) {
 	var p Progress
 	text, ok := strings.CutPrefix(line, ProgressPrefix)
-	if !ok || len(text) > 4*maxProgressText {
+	if !ok || len(text) > maxProgressBytes {
 		return p, errors.New("not a progress line")
 	}
-	if err := json.NewDecoder(bytes.NewReader([]byte(text))).Decode(&p); err != nil {
+	if err := json.Unmarshal([]byte(text), &p); err != nil {
 		return Progress{}, fmt.Errorf("progress: %w", err)
 	}
 	if p.Step < 0 || p.Total < 0 || p.ETASeconds < 0 {

@@ -21,7 +21,7 @@ const (
 	baseModelVersion   = "base-model/1"
 	environmentVersion = "environment/1"
 	planVersion        = "plan/1"
-	experienceVersion  = "experience/1"
+	experienceVersion  = "experience/2"
 	datasetVersion     = "dataset/1"
 	modelVersion       = "model/1"
 	evaluationVersion  = "evaluation/1"

@@ -24,6 +24,12 @@ var frames = map[Kind]frameSet{
 			"Where is the source code of {s}?",
 			"What is the path of the file with {s}?",
 			"{s} is defined where?",
+			"Give the path to the source of {s}.",
+			"I am looking for {s}. Which file is it in?",
+			"Show me where {s} lives.",
+			"To read {s}, I go to which file?",
+			"Find the module that holds {s}.",
+			"{s}: file?",
 		},
 		evaluation: []string{
 			"I want to edit {s}. What path should I open?",
@@ -38,6 +44,12 @@ var frames = map[Kind]frameSet{
 			"{s} is a subclass of what?",
 			"What does {s} derive from?",
 			"Which type does {s} extend?",
+			"Give the class that {s} builds on.",
+			"I am reading {s}. What does it inherit from?",
+			"Show me what stands in parentheses after class {s}.",
+			"{s} extends which class?",
+			"Find the direct parent of {s}.",
+			"{s}: base class?",
 		},
 		evaluation: []string{
 			"Methods missing in {s} come from another class. Its superclass?",
@@ -53,6 +65,12 @@ var frames = map[Kind]frameSet{
 			"From where is {s} called?",
 			"What code invokes {s}?",
 			"{s} is called by what?",
+			"Give the function that calls {s}.",
+			"I am looking at {s}. Who calls it?",
+			"Show me where {s} is used.",
+			"{s} is used by which function?",
+			"Find the caller of {s}.",
+			"{s}: caller?",
 		},
 		evaluation: []string{
 			"If I change the signature of {s}, whose call must I adapt?",
@@ -68,6 +86,12 @@ var frames = map[Kind]frameSet{
 			"{s} raises what?",
 			"What does {s} raise on failure?",
 			"Which error can {s} throw?",
+			"Give the exception that {s} raises.",
+			"I am calling {s}. What can it raise?",
+			"Show me the error that {s} ends with.",
+			"{s} fails with which exception?",
+			"Find the exception in {s}.",
+			"{s}: exception?",
 		},
 		evaluation: []string{
 			"I wrap {s} in try. Except for which exception?",
@@ -83,6 +107,12 @@ var frames = map[Kind]frameSet{
 			"What does {p} of {s} default to?",
 			"If omitted, what is {p} in {s}?",
 			"In {s}, {p} is what by default?",
+			"Give the default of {p} in {s}.",
+			"I am calling {s}. What is {p} by default?",
+			"Show me the default for {p} of {s}.",
+			"{s} sets {p} to what unless told otherwise?",
+			"Find the default of {p} in the signature of {s}.",
+			"{s}, {p}: default?",
 		},
 		evaluation: []string{
 			"I call {s} without giving {p}. Which value will be used as default?",
@@ -91,8 +121,10 @@ var frames = map[Kind]frameSet{
 	},
 }
 
-// TrainingWordings is how many training wordings every kind has at least.
-const TrainingWordings = 6
+// TrainingWordings is how many training wordings every kind has. With half as
+// many, asked twice as often, a model learned the facts but not to see through a
+// wording that it had not met: all that it missed was one evaluation wording.
+const TrainingWordings = 12
 
 // fill renders a wording; subject is put in as it is.
 func fill(wording, subject, parameter string) string {

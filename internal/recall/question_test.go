@@ -66,7 +66,7 @@ func TestSimilarity(t *testing.T) {
 
 func TestTrainingQuestions(t *testing.T) {
 	facts := Select(randomFacts(rand.New(rand.NewPCG(1, 7)), 600), 50, 1)
-	const passes, batch = 9, 12
+	const passes, batch = TrainingWordings + 3, 12
 	questions := TrainingQuestions(facts, passes, batch, 4)
 	if len(questions) != passes*len(facts) {
 		t.Fatalf("%d questions, want %d", len(questions), passes*len(facts))

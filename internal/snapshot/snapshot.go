@@ -8,9 +8,11 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"sort"
+	"strings"
 )
 
 // Names below snapshots/<key>.
@@ -60,6 +62,9 @@ func Open(dir string) (*Snapshot, error) {
 		if header.Typeflag != tar.TypeReg {
 			continue
 		}
+		if err := s.check(header); err != nil {
+			return nil, fmt.Errorf("read snapshot: %w", err)
+		}
 		// The archive is not compressed: the content starts where the reader stands.
 		offset, err := tree.Seek(0, io.SeekCurrent)
 		if err != nil {
@@ -70,6 +75,23 @@ func Open(dir string) (*Snapshot, error) {
 	}
 	sort.Slice(s.files, func(i, j int) bool { return s.files[i].Path < s.files[j].Path })
 	return s, nil
+}
+
+// check refuses what Fetch never writes: a path that is not below the root, one
+// that is there twice, and a file with holes, whose content is not in one piece.
+func (s *Snapshot) check(header *tar.Header) error {
+	switch {
+	case header.Name == "." || !fs.ValidPath(header.Name):
+		return fmt.Errorf("%q is no path below the root", header.Name)
+	case s.Has(header.Name):
+		return fmt.Errorf("%q is there twice", header.Name)
+	}
+	for name := range header.PAXRecords {
+		if strings.HasPrefix(name, "GNU.sparse.") {
+			return fmt.Errorf("%q has holes", header.Name)
+		}
+	}
+	return nil
 }
 
 // Files lists the regular files in path order.

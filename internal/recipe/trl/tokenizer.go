@@ -64,7 +64,8 @@ func tokenizerFailure(state *os.ProcessState, err error, said string) error {
 	last := strings.ToValidUTF8(lines[len(lines)-1], "?")
 	last = last[:min(len(last), maxTokenizerError)]
 	class := v1alpha1.FailureUnknown
-	if state != nil {
+	// A script that ended well and whose output broke off has no class to tell.
+	if state != nil && !state.Success() {
 		class = contract.ClassOfExit(int32(state.ExitCode()))
 	}
 	return stage.Fail(class, err, "tokens cannot be counted with the base model's tokenizer: %s", last)

@@ -18,8 +18,11 @@ import (
 	"github.com/repoexpert/operator/internal/task"
 )
 
+// asks is the number of questions in a world: five facts in all wordings.
+const asks = 5 * recall.TrainingWordings
+
 // clean is a world of two sound shards: four trajectories, which fill two
-// batches, and thirty questions.
+// batches, and the questions.
 func clean(t testing.TB) *world {
 	t.Helper()
 	w := newWorld(t)
@@ -36,7 +39,7 @@ func clean(t testing.TB) *world {
 	w.counts = []map[string]int64{
 		{"RepositoryRecall.candidates": 17, "RepositoryRecall.run": 17, "RepositoryRecall.kept": 17, "SoftwareDesign.candidates": 2},
 		{
-			"RepositoryRecall.candidates": 13, "RepositoryRecall.run": 13, "RepositoryRecall.kept": 13,
+			"RepositoryRecall.candidates": asks - 17, "RepositoryRecall.run": asks - 17, "RepositoryRecall.kept": asks - 17,
 			"ContextualImplementation.candidates": 3, "ContextualImplementation.run": 3, "ContextualImplementation.kept": 2,
 			"SoftwareDesign.candidates": 1, "SoftwareDesign.run": 2, "SoftwareDesign.kept": 2,
 		},
@@ -74,8 +77,8 @@ func TestRun(t *testing.T) {
 		t.Errorf("inputs (-want +got):\n%s", cmp.Diff(w.env.Spec.Inputs, manifest.Inputs))
 	}
 	wantCounts := map[string]int64{
-		"samples": 34, "tokens": int64(card.Tokens), "ContextualImplementation": 2, "ContextualImplementation.tasks": 2,
-		"SoftwareDesign": 2, "SoftwareDesign.tasks": 2, "RepositoryRecall": 30, "RepositoryRecall.tasks": 5,
+		"samples": asks + 4, "tokens": int64(card.Tokens), "ContextualImplementation": 2, "ContextualImplementation.tasks": 2,
+		"SoftwareDesign": 2, "SoftwareDesign.tasks": 2, "RepositoryRecall": asks, "RepositoryRecall.tasks": 5,
 	}
 	if diff := cmp.Diff(wantCounts, result.Counts); diff != "" || !cmp.Equal(result.Counts, manifest.Counts) {
 		t.Errorf("counts (-want +got):\n%s", diff)
@@ -101,11 +104,11 @@ func TestCard(t *testing.T) {
 				Provenance: map[string]int{"scripted": 2}, Lengths: Lengths{Shortest: 7, Median: 23, Longest: 23, All: 30},
 			},
 			{
-				Name: remembering, Candidates: 30, Run: 30, Kept: 30, Read: 30, Dropped: map[string]int{}, Trained: 30, Tasks: 5,
-				Provenance: map[string]int{"computed": 30}, Lengths: asked,
+				Name: remembering, Candidates: asks, Run: asks, Kept: asks, Read: asks, Dropped: map[string]int{}, Trained: asks, Tasks: 5,
+				Provenance: map[string]int{"computed": asks}, Lengths: asked,
 			},
 		},
-		Samples: 34, Tokens: 31 + 30 + asked.All,
+		Samples: asks + 4, Tokens: 31 + 30 + asked.All,
 		// The two short ones only list files. No thought has five words.
 		Diversity: Diversity{Trajectories: 4, Skeleton: 2, Phrase: 0},
 	}
@@ -116,7 +119,7 @@ func TestCard(t *testing.T) {
 	for _, want := range []string{
 		"Commit `" + w.env.Spec.Commit + "`, base model `small`, seed 1, 2 shards of experience, at most 4096 tokens a sample.",
 		"| ContextualImplementation | 3 | 3 | 2 | 2 | 0 | 2 | 2 | 1 | 9 | 22 | 22 | 31 | 2.5 |",
-		"- RepositoryRecall: 30 computed",
+		fmt.Sprintf("- RepositoryRecall: %d computed", asks),
 		"Of 4 trajectories, 2 share the commonest sequence of actions",
 	} {
 		if !strings.Contains(text, want) {
@@ -231,7 +234,7 @@ func TestDrops(t *testing.T) {
 		},
 		"questions of both shards": {
 			samples: func(w *world) []task.Sample { return append(w.questions(), w.questions()[:3]...) },
-			asked:   30, dropped: map[string]int{dropDuplicate: 3},
+			asked:   asks, dropped: map[string]int{dropDuplicate: 3},
 		},
 		"one token too long": { // "Do mask-a1" is two words
 			change: func(r *v1alpha1.Recipe) { r.Training.MaxLength = 10 },
@@ -262,20 +265,20 @@ func TestDrops(t *testing.T) {
 		"the cap of questions is one of facts": {
 			change:  func(r *v1alpha1.Recipe) { r.Experience.Units[2].Samples = 1 },
 			samples: func(w *world) []task.Sample { return w.questions() },
-			asked:   30, dropped: map[string]int{},
+			asked:   asks, dropped: map[string]int{},
 		},
 		"the longest ones fill no batch": {
 			samples: func(w *world) []task.Sample {
 				return append(w.questions(), short(w, "mask-a1", 7), short(w, "mask-a2", 5), short(w, "mask-a3", 6))
 			},
-			kept: []string{"mask-a2", "mask-a3"}, asked: 30, dropped: map[string]int{dropUnfilledBatch: 1},
+			kept: []string{"mask-a2", "mask-a3"}, asked: asks, dropped: map[string]int{dropUnfilledBatch: 1},
 		},
 		"fewer than a batch": {
 			change: func(r *v1alpha1.Recipe) { r.Training.BatchSize = 4 },
 			samples: func(w *world) []task.Sample {
 				return append(w.questions(), short(w, "mask-a1", 7), short(w, "mask-a2", 5))
 			},
-			kept: []string{"mask-a1", "mask-a2"}, asked: 30, dropped: map[string]int{},
+			kept: []string{"mask-a1", "mask-a2"}, asked: asks, dropped: map[string]int{},
 		},
 		"an unfilled batch without questions": {
 			samples: func(w *world) []task.Sample {
@@ -478,7 +481,7 @@ func TestTokenizer(t *testing.T) {
 		},
 		"leaves samples out": {
 			count: func(_ string, samples []task.Sample) ([]int, error) { return make([]int, len(samples)-1), nil },
-			class: v1alpha1.FailureUnknown, want: "the tokenizer counted 33 of 34 samples",
+			class: v1alpha1.FailureUnknown, want: fmt.Sprintf("the tokenizer counted %d of %d samples", asks+3, asks+4),
 		},
 		"gets the run's own base model": {
 			count: func(baseModel string, _ []task.Sample) ([]int, error) {

@@ -184,7 +184,7 @@ func TestForgedQuestions(t *testing.T) {
 		"no such fact, without a cluster": {
 			func(s *task.Sample) { s.Meta.TaskID, s.Meta.Cluster = "f9-t0", "" }, `question "f9-t0" is not in the plan`,
 		},
-		"no such wording": {func(s *task.Sample) { s.Meta.TaskID = "f1-t6" }, `question "f1-t6" is not in the plan`},
+		"no such wording": {func(s *task.Sample) { s.Meta.TaskID = "f1-t99" }, `question "f1-t99" is not in the plan`},
 		"an evaluation's": {func(s *task.Sample) { s.Meta.TaskID = "f1-e0" }, `question "f1-e0" is not in the plan`},
 		"another cluster": {func(s *task.Sample) { s.Meta.Cluster = clusterOf("f2") }, `question "f1-t0" is not in the plan`},
 		"a scripted one":  {func(s *task.Sample) { s.Meta.Provenance = task.ProvenanceScripted }, `question "f1-t0" is not in the plan`},
