@@ -373,14 +373,51 @@ func TestNewerRunTakesOver(t *testing.T) {
 	}
 }
 
+// What the worker says of bad input reaches the condition with the remedy, after
+// as many attempts as the class has.
 func TestFailureStalls(t *testing.T) {
-	c := newCluster(t)
-	c.until(v1alpha1.StageCurate)
-	c.fail(v1alpha1.FailureData, "12 samples, 16 needed: lower experience.minSamples")
-	c.settle()
-	got := c.condition(v1alpha1.ConditionStalled)
-	if got.Reason != "Data" || got.Message != "Curate failed: 12 samples, 16 needed: lower experience.minSamples" {
-		t.Errorf("Stalled = %+v", got)
+	tests := map[string]struct {
+		stage    v1alpha1.StageName
+		class    v1alpha1.FailureClass
+		says     string
+		attempts int
+		want     string
+	}{
+		"the base model's path is wrong": {
+			v1alpha1.StageFetch, v1alpha1.FailureConfiguration, `baseModel.claim.path "x" has no config.json: name the model's folder`, 1,
+			`Fetch failed: baseModel.claim.path "x" has no config.json: name the model's folder`,
+		},
+		"baseline tests fail": {
+			v1alpha1.StagePlan, v1alpha1.FailureRepositoryCode, "9 of 10 tests fail; fix them, or install what they need in environment.image", 1,
+			"Plan failed: 9 of 10 tests fail; fix them, or install what they need in environment.image",
+		},
+		"too few samples": {
+			v1alpha1.StageCurate, v1alpha1.FailureData, "12 samples, 16 needed: lower experience.minSamples", 1,
+			"Curate failed: 12 samples, 16 needed: lower experience.minSamples",
+		},
+		"the trainer leaves no weights": {
+			v1alpha1.StageTrain, v1alpha1.FailureUnknown, "the trainer ended with exit code 0 but wrote no usable weights", 2,
+			"Train failed after 2 attempts: the trainer ended with exit code 0 but wrote no usable weights",
+		},
+	}
+	for name, tc := range tests {
+		t.Run(name, func(t *testing.T) {
+			c := newCluster(t)
+			c.until(tc.stage)
+			for range tc.attempts {
+				c.fail(tc.class, tc.says)
+				c.settle()
+				c.clock.SetTime(c.clock.Now().Add(time.Minute))
+				c.settle()
+			}
+			got := c.condition(v1alpha1.ConditionStalled)
+			if got.Reason != string(tc.class) || got.Message != tc.want {
+				t.Errorf("Stalled = %+v, want %s: %s", got, tc.class, tc.want)
+			}
+			if run := c.get(c.run); run.Status.CompletionTime == nil || len(pipeline.Stage(&run.Status, tc.stage).Attempts) != tc.attempts {
+				t.Errorf("status = %+v, want the end after %d attempts", run.Status, tc.attempts)
+			}
+		})
 	}
 }
 

@@ -1,6 +1,7 @@
 package local
 
 import (
+	"slices"
 	"strings"
 	"testing"
 
@@ -73,7 +74,7 @@ func TestDemoClass(t *testing.T) {
 				t.Errorf("access mode %s", got.Spec.Storage.AccessMode)
 			}
 			for role, pods := range map[string]v1alpha1.PodShape{"trainer": got.Spec.Pods.Trainer, "engine": got.Spec.Pods.Engine} {
-				if len(pods.Env) != 1 || pods.Env[0].Value != testTools.PythonPath {
+				if !slices.Contains(pods.Env, v1alpha1.EnvVar{Name: "PYTHONPATH", Value: testTools.PythonPath}) {
 					t.Errorf("%s: environment %+v", role, pods.Env)
 				}
 			}

@@ -11,6 +11,7 @@ import (
 
 	"github.com/repoexpert/operator/api/v1alpha1"
 	"github.com/repoexpert/operator/internal/language"
+	"github.com/repoexpert/operator/internal/recall"
 	"github.com/repoexpert/operator/internal/stage"
 	"github.com/repoexpert/operator/internal/task"
 )
@@ -70,13 +71,14 @@ func TestCheckEnough(t *testing.T) {
 		return []v1alpha1.EvaluationKind{{Name: name, Tasks: 90, MinimumTasks: minimum}}
 	}
 	found := figures{masks: 3, masksHeldOut: 2, components: 4, facts: 5}
+	const most = 3 + 4 + 5*recall.TrainingWordings
 	cases := map[string]struct {
 		samples int32
 		kinds   []v1alpha1.EvaluationKind
 		want    []string
 	}{
-		"enough":                     {samples: 37, kinds: kinds(v1alpha1.KindContextualImplementation, 2)},
-		"one sample too few":         {samples: 38, want: []string{"at most 37 training samples", "experience.minSamples is 38", "repository.include"}},
+		"enough":                     {samples: most, kinds: kinds(v1alpha1.KindContextualImplementation, 2)},
+		"one sample too few":         {samples: most + 1, want: []string{fmt.Sprintf("at most %d training samples", most), fmt.Sprintf("experience.minSamples is %d", most+1), "repository.include"}},
 		"too few held-out functions": {kinds: kinds(v1alpha1.KindContextualImplementation, 3), want: []string{"gives 2 tasks of kind ContextualImplementation", "at least 3", "evaluation.holdoutPercent"}},
 		"too few facts":              {kinds: kinds(v1alpha1.KindCodebaseQA, 6), want: []string{"gives 5 tasks of kind CodebaseQA", "RepositoryRecall"}},
 	}
