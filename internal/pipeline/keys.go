@@ -24,7 +24,7 @@ const (
 	experienceVersion  = "experience/2"
 	datasetVersion     = "dataset/1"
 	modelVersion       = "model/1"
-	evaluationVersion  = "evaluation/1"
+	evaluationVersion  = "evaluation/2"
 	runVersion         = "run/1"
 )
 

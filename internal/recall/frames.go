@@ -74,7 +74,7 @@ var frames = map[Kind]frameSet{
 		},
 		evaluation: []string{
 			"If I change the signature of {s}, whose call must I adapt?",
-			"Tell me the one place calling {s}.",
+			"Tell me the one function calling {s}.",
 		},
 		referent: "the only caller of {s}",
 	},

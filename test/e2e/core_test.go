@@ -113,6 +113,6 @@ func TestCoreWrongBaseModelPath(t *testing.T) {
 	class.Name, class.BaseModelPath = "wrong-path", "no-such-model"
 	applyClass(ctx, t, class)
 	applyExpert(ctx, t, tenancy, "boltons", class.Name, local.DemoRepository)
-	await(ctx, t, "badmodel", "boltons", 3*time.Minute, stalled(string(v1alpha1.FailureConfiguration), "baseModel.claim.path"))
+	await(ctx, t, "badmodel", "boltons", 3*time.Minute, stalled(v1alpha1.ReasonRunFailed, "baseModel.claim.path"))
 	deleteExpert(ctx, t, "badmodel", "boltons")
 }
