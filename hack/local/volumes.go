@@ -5,8 +5,14 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"time"
 
+	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/apimachinery/pkg/util/wait"
+	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/repoexpert/operator/internal/contract"
 )
@@ -38,7 +44,37 @@ func (c *Cluster) WritableVolume(ctx context.Context, namespace, claim, folder s
 	}}}}
 	source := map[string]any{"local": map[string]any{"path": folder}}
 	pv := persistentVolume(namespace, claim, "ReadWriteOnce", source, affinity)
+	if err := c.removeReleased(ctx, pv.GetName()); err != nil {
+		return err
+	}
 	return c.Apply(ctx, pv)
+}
+
+// removeReleased removes a volume whose claim is gone. It remembers that claim,
+// and would wait for it for ever instead of taking the next one of the same name.
+// The folder stays.
+func (c *Cluster) removeReleased(ctx context.Context, name string) error {
+	var pv corev1.PersistentVolume
+	if err := c.Client.Get(ctx, types.NamespacedName{Name: name}, &pv); err != nil {
+		return client.IgnoreNotFound(err)
+	}
+	var claim corev1.PersistentVolumeClaim
+	if ref := pv.Spec.ClaimRef; ref != nil {
+		err := c.Client.Get(ctx, types.NamespacedName{Namespace: ref.Namespace, Name: ref.Name}, &claim)
+		if client.IgnoreNotFound(err) != nil {
+			return fmt.Errorf("volume %s: %w", name, err)
+		}
+		if ref.UID == "" || ref.UID == claim.UID {
+			return nil
+		}
+	}
+	if err := client.IgnoreNotFound(c.Client.Delete(ctx, &pv)); err != nil {
+		return fmt.Errorf("remove the released volume %s: %w", name, err)
+	}
+	return wait.PollUntilContextTimeout(ctx, 200*time.Millisecond, time.Minute, true, func(ctx context.Context) (bool, error) {
+		err := c.Client.Get(ctx, types.NamespacedName{Name: name}, &pv)
+		return apierrors.IsNotFound(err), client.IgnoreNotFound(err)
+	})
 }
 
 func (c *Cluster) volume(ctx context.Context, namespace, claim, mode string, source, affinity map[string]any) error {
