@@ -21,7 +21,7 @@ const (
 )
 
 func TestCoreMainJob(t *testing.T) {
-	ctx := context.Background()
+	ctx := shared.ctx
 	tenancy := tenancy(ctx, t, mainNamespace, 5)
 	class := shared.cluster.DemoClass(shared.images, shared.tools)
 	applyClass(ctx, t, class)
@@ -107,7 +107,7 @@ func checkControls(t *testing.T, run v1alpha1.ExpertRun) {
 }
 
 func TestCoreWrongBaseModelPath(t *testing.T) {
-	ctx := context.Background()
+	ctx := shared.ctx
 	tenancy := tenancy(ctx, t, "badmodel", 1)
 	class := shared.cluster.DemoClass(shared.images, shared.tools)
 	class.Name, class.BaseModelPath = "wrong-path", "no-such-model"

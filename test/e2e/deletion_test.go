@@ -3,7 +3,6 @@
 package e2e
 
 import (
-	"context"
 	"testing"
 	"time"
 
@@ -12,8 +11,8 @@ import (
 )
 
 func TestDeletionInEachStageLeavesNothing(t *testing.T) {
-	ctx := context.Background()
-	tenancy := tenancy(ctx, t, "deletion", 1)
+	ctx := shared.ctx
+	tenancy := tenancy(ctx, t, "deletion", 5)
 	class := shared.cluster.DemoClass(shared.images, shared.tools)
 	class.Name = "deletion"
 	applyClass(ctx, t, class)

@@ -44,7 +44,7 @@ os._exit(0)
 `
 
 func TestForgedSandboxOutputIsRefused(t *testing.T) {
-	ctx := context.Background()
+	ctx := shared.ctx
 	tenancy := tenancy(ctx, t, "forgery", 1)
 	commitForgery(ctx, t, tenancy)
 	class := shared.cluster.DemoClass(shared.images, shared.tools)

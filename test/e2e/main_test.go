@@ -21,6 +21,9 @@ const clusterName = "e2e"
 
 // world is what all stories share.
 type world struct {
+	// ctx ends when somebody interrupts the run: a story that goes on waiting would
+	// keep the cluster from being taken down.
+	ctx     context.Context
 	root    local.Root
 	cluster *local.Cluster
 	images  local.Images
@@ -55,6 +58,7 @@ func run(ctx context.Context, m *testing.M) (code int) {
 		fmt.Fprintln(os.Stderr, "e2e: set-up:", err)
 		return 1
 	}
+	shared.ctx = ctx
 	return m.Run()
 }
 

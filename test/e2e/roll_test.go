@@ -3,7 +3,6 @@
 package e2e
 
 import (
-	"context"
 	"testing"
 	"time"
 
@@ -13,7 +12,7 @@ import (
 )
 
 func TestRollToTheNextCommit(t *testing.T) {
-	ctx := context.Background()
+	ctx := shared.ctx
 	var before v1alpha1.RepoExpert
 	if err := shared.cluster.Client.Get(ctx, types.NamespacedName{Namespace: mainNamespace, Name: mainExpert}, &before); err != nil {
 		t.Fatalf("the story goes on from TestCoreMainJob: %v", err)

@@ -3,7 +3,6 @@
 package e2e
 
 import (
-	"context"
 	"testing"
 	"time"
 
@@ -16,7 +15,7 @@ import (
 // An expert trained on shuffled answers must not get past the gate that let the
 // real one pass, and must not touch what is served.
 func TestShuffledAnswersAreRejected(t *testing.T) {
-	ctx := context.Background()
+	ctx := shared.ctx
 	key := types.NamespacedName{Namespace: mainNamespace, Name: mainExpert}
 	var before v1alpha1.RepoExpert
 	if err := shared.cluster.Client.Get(ctx, key, &before); err != nil || before.Status.Served == nil {

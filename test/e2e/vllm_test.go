@@ -3,7 +3,6 @@
 package e2e
 
 import (
-	"context"
 	"testing"
 	"time"
 
@@ -13,7 +12,7 @@ import (
 // The same job with vLLM as the engine, in Evaluate and behind the endpoint,
 // with base and adapter served side by side.
 func TestVLLMServesAnExpert(t *testing.T) {
-	ctx := context.Background()
+	ctx := shared.ctx
 	tools, err := local.EnsureToolchain(ctx, shared.root, t.Output(), true)
 	if err != nil {
 		t.Fatal(err)
