@@ -443,18 +443,38 @@ func TestLostNode(t *testing.T) {
 }
 
 func TestWaitingIsShown(t *testing.T) {
-	c := newCluster(t)
-	c.until(v1alpha1.StageTrain)
-	_, job := c.under()
-	c.pod(job, 0, corev1.PodStatus{Phase: corev1.PodPending, ContainerStatuses: []corev1.ContainerStatus{{
-		Name: "worker", Image: "registry.example/trainer:1",
-		State: corev1.ContainerState{Waiting: &corev1.ContainerStateWaiting{Reason: "ErrImagePull", Message: "random text"}},
-	}}})
-	c.clock.SetTime(c.clock.Now().Add(time.Minute))
-	c.settle()
-	want := `Train, attempt 1: image "registry.example/trainer:1" of container worker cannot be pulled (ImagePullBackOff): check its name and the node's access to the registry`
-	if got := c.condition(v1alpha1.ConditionReconciling); got.Reason != v1alpha1.ReasonWaiting || got.Message != want {
-		t.Errorf("Reconciling = %+v, want %q", got, want)
+	tests := map[string]struct {
+		status corev1.PodStatus
+		want   string
+	}{
+		"an image that cannot be pulled": {
+			corev1.PodStatus{Phase: corev1.PodPending, ContainerStatuses: []corev1.ContainerStatus{{
+				Name: "worker", Image: "registry.example/trainer:1",
+				State: corev1.ContainerState{Waiting: &corev1.ContainerStateWaiting{Reason: "ErrImagePull", Message: "random text"}},
+			}}},
+			`image "registry.example/trainer:1" of container worker cannot be pulled (ImagePullBackOff): check its name and the node's access to the registry`,
+		},
+		"a claim without a volume": {
+			corev1.PodStatus{Phase: corev1.PodPending, Conditions: []corev1.PodCondition{{
+				Type: corev1.PodScheduled, Status: corev1.ConditionFalse, Reason: corev1.PodReasonUnschedulable,
+				Message: "0/1 nodes are available: pod has unbound immediate PersistentVolumeClaims.",
+			}}},
+			"no node takes the pod: 0/1 nodes are available: pod has unbound immediate PersistentVolumeClaims.",
+		},
+	}
+	for name, tc := range tests {
+		t.Run(name, func(t *testing.T) {
+			c := newCluster(t)
+			c.until(v1alpha1.StageTrain)
+			_, job := c.under()
+			c.pod(job, 0, tc.status)
+			c.clock.SetTime(c.clock.Now().Add(time.Minute))
+			c.settle()
+			got := c.condition(v1alpha1.ConditionReconciling)
+			if want := "Train, attempt 1: " + tc.want; got.Reason != v1alpha1.ReasonWaiting || got.Message != want {
+				t.Errorf("Reconciling = %+v, want %q", got, want)
+			}
+		})
 	}
 }
 

@@ -99,7 +99,7 @@ func describe(w Waiting) string {
 	case "ImagePullBackOff", "ErrImagePull", "InvalidImageName", "ErrImageNeverPull":
 		return fmt.Sprintf("image %q of container %s cannot be pulled (%s): check its name and the node's access to the registry", w.Image, w.Container, w.Reason)
 	case "Unschedulable":
-		return "no node has room: " + conditions.Bounded(w.Message, maxProgress)
+		return "no node takes the pod: " + conditions.Bounded(w.Message, maxProgress)
 	default:
 		return fmt.Sprintf("container %s waits: %s", w.Container, w.Reason)
 	}
