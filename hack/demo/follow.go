@@ -84,8 +84,11 @@ func finished(o outcome, before string) (bool, error) {
 	if v := o.run.Status.Verdict; v != nil && v.Decision == v1alpha1.DecisionReject {
 		return false, fmt.Errorf("the gate rejected the model: %s", v.Reason)
 	}
+	// Ready is true all through a roll; Serving says when it is over.
+	serving := meta.FindStatusCondition(conditions, v1alpha1.ConditionServing)
+	rolled := serving != nil && serving.Status == metav1.ConditionTrue && serving.Reason == v1alpha1.ReasonReady
 	served := o.expert.Status.Served
-	return served != nil && served.Commit != before && served.RunName == o.run.Name && meta.IsStatusConditionTrue(conditions, v1alpha1.ConditionReady), nil
+	return rolled && served != nil && served.Commit != before && served.RunName == o.run.Name, nil
 }
 
 func (f *follower) showRun(run v1alpha1.ExpertRun) {
@@ -114,7 +117,7 @@ func (f *follower) showRun(run v1alpha1.ExpertRun) {
 }
 
 func (f *follower) showExpert(expert v1alpha1.RepoExpert) {
-	for _, kind := range []string{v1alpha1.ConditionStalled, v1alpha1.ConditionReady} {
+	for _, kind := range []string{v1alpha1.ConditionStalled, v1alpha1.ConditionServing, v1alpha1.ConditionReady} {
 		if c := meta.FindStatusCondition(expert.Status.Conditions, kind); c != nil {
 			f.once("expert/"+kind, c.Reason+c.Message, "expert %s: %s=%s %s: %s", expert.Name, c.Type, c.Status, c.Reason, c.Message)
 		}

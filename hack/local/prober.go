@@ -48,11 +48,25 @@ func (c *Cluster) StartProber(ctx context.Context, namespace string, endpoint v1
 	})
 }
 
-// Stop reads what the prober saw and removes it.
+// afterwards is how many more requests are made before a prober is stopped: the old
+// pod ends a while after the new one has taken over, and must not take a request
+// with it.
+const afterwards = 20
+
+// Stop lets the prober ask a while longer, reads what it saw and removes it.
 func (p *Prober) Stop(ctx context.Context) (Probes, error) {
 	probes, err := p.read(ctx)
 	if err != nil {
 		return Probes{}, err
+	}
+	enough := probes.Asked() + afterwards
+	err = wait.PollUntilContextTimeout(ctx, time.Second, 5*time.Minute, true, func(ctx context.Context) (bool, error) {
+		var err error
+		probes, err = p.read(ctx)
+		return probes.Asked() >= enough, err
+	})
+	if err != nil {
+		return Probes{}, fmt.Errorf("the prober asks no more: %w", err)
 	}
 	return probes, p.delete(ctx)
 }
@@ -91,6 +105,9 @@ type Probes struct {
 	// Slowest answer in seconds.
 	Slowest float64
 }
+
+// Asked is the number of requests.
+func (p Probes) Asked() int { return p.Answered + p.Failed() }
 
 // Failed is the number of failed requests.
 func (p Probes) Failed() int { return len(p.Errors) }

@@ -14,6 +14,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	networkingv1 "k8s.io/api/networking/v1"
 	"k8s.io/apimachinery/pkg/api/meta"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/apimachinery/pkg/util/wait"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -93,7 +94,14 @@ func serves(expert v1alpha1.RepoExpert, run v1alpha1.ExpertRun) (bool, string) {
 	if expert.Status.Latest == nil || expert.Status.Served.Commit != expert.Status.Latest.Commit {
 		return false, "the served commit is not the head"
 	}
-	return meta.IsStatusConditionTrue(expert.Status.Conditions, v1alpha1.ConditionReady), "not Ready"
+	return rolled(expert), "the serving pods have not rolled"
+}
+
+// rolled says whether the pods of the served model, and no others, answer. Ready
+// alone is true all through a roll.
+func rolled(expert v1alpha1.RepoExpert) bool {
+	c := meta.FindStatusCondition(expert.Status.Conditions, v1alpha1.ConditionServing)
+	return c != nil && c.Status == metav1.ConditionTrue && c.Reason == v1alpha1.ReasonReady
 }
 
 // stalled expects Stalled with a reason and a text in its message.
