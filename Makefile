@@ -34,7 +34,7 @@ demo-down: $(BIN)/demo ## Remove all that the demo made, with CLUSTER=local the 
 
 .PHONY: test
 test: $(BIN)/gotestsum envtest-assets $(BIN)/pytest-site/.done ## Everything that runs without a node: unit tests, race tests, a real API server.
-	KUBEBUILDER_ASSETS="$$($(BIN)/devcluster assets)" REPOEXPERT_TEST_PYTHONPATH=$(BIN)/pytest-site CGO_ENABLED=1 \
+	KUBEBUILDER_ASSETS="$$($(BIN)/devcluster assets)" KUBEBUILDER_CONTROLPLANE_START_TIMEOUT=2m REPOEXPERT_TEST_PYTHONPATH=$(BIN)/pytest-site CGO_ENABLED=1 \
 	  $(BIN)/gotestsum --format pkgname -- -race -timeout 20m ./...
 	cd hack/devcluster && $(BIN)/gotestsum --format pkgname -- ./...
 
