@@ -122,8 +122,8 @@ var frames = map[Kind]frameSet{
 }
 
 // TrainingWordings is how many training wordings every kind has. With half as
-// many, asked twice as often, a model learned the facts but not to see through a
-// wording that it had not met: all that it missed was one evaluation wording.
+// many, asked twice as often, a model that had learned the facts lost five of 59
+// in evaluation wordings, all about definition files.
 const TrainingWordings = 12
 
 // fill renders a wording; subject is put in as it is.
