@@ -199,7 +199,10 @@ func TestServe(t *testing.T) {
 	s.Port = freePort(t)
 	go func() { ended <- Serve(t.Context(), supervisor, "models/k", "models/base/b", s) }()
 	awaitListening(t, s.Port)
-	ask(t, s, ServedName)
+	// Loading holds the lock until the server has answered its first question.
+	if got := supervisor.Models(); len(got) != 1 {
+		t.Fatalf("got models %v", got)
+	}
 	write(t, filepath.Join(root, "models/k/merged/answer"), "END")
 	_, err := NewChat(Address(s.Port), ServedName, nil).Ask(t.Context(), warmUp)
 	if err == nil {
