@@ -28,6 +28,9 @@ type Adapter interface {
 	// wrap ErrEnvironment when the image lacks the test runner, ErrForged when
 	// the report cannot be trusted.
 	RunTests(ctx context.Context, box sandbox.Box, dir string, request TestRequest) (*TestReport, error)
+
+	// Dialect says how a scripted agent works with the language.
+	Dialect() Dialect
 }
 
 // Errors of adapters.
@@ -98,7 +101,8 @@ const (
 
 // TestResult is what happened to one test.
 type TestResult struct {
-	// ID is the runner's own id of the test, stable for a commit.
+	// ID is the test's path and function with what the runner adds for its
+	// parameters, as SplitTest reads it; stable for a commit.
 	ID      string
 	Outcome Outcome
 	Seconds float64

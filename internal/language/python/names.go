@@ -1,4 +1,4 @@
-package experience
+package python
 
 import (
 	_ "embed"
@@ -22,13 +22,6 @@ var builtin = func() map[string]bool {
 	}
 	return set
 }()
-
-// words adds every word of a text to a set.
-func words(set map[string]bool, text string) {
-	for _, word := range strings.FieldsFunc(text, func(r rune) bool { return !wordRune(r) }) {
-		set[word] = true
-	}
-}
 
 func wordRune(r rune) bool { return r == '_' || unicode.IsLetter(r) || unicode.IsDigit(r) }
 

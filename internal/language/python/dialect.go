@@ -1,0 +1,45 @@
+package python
+
+import (
+	"strings"
+
+	"github.com/repoexpert/operator/internal/language"
+)
+
+// dialect implements language.Dialect.
+type dialect struct{}
+
+// Dialect implements language.Adapter.
+func (a Adapter) Dialect() language.Dialect { return dialect{} }
+
+func (dialect) SourceGlob() string { return "*.py" }
+
+func (dialect) DefinitionPattern(definition language.Definition) string {
+	word := "def "
+	if definition.Kind == language.KindClass {
+		word = "class "
+	}
+	return word + definition.SimpleName()
+}
+
+func (dialect) Placeholder() string { return maskStatement }
+
+func (dialect) TestCommand(id string) string {
+	return "python3 -m pytest -q -rN --tb=line " + language.Quote(id)
+}
+
+func (dialect) CheckCommand(module language.Module) string {
+	return "python3 -c 'import " + module.Name + "'"
+}
+
+func (dialect) ForeignNames(code string) []string { return foreign(code) }
+
+// FailureName is the first word that is named like an exception.
+func (dialect) FailureName(output string) string {
+	for word := range strings.FieldsFuncSeq(output, func(r rune) bool { return !wordRune(r) }) {
+		if strings.HasSuffix(word, "Error") || strings.HasSuffix(word, "Exception") {
+			return word
+		}
+	}
+	return ""
+}
