@@ -92,7 +92,7 @@ func (b *binder) assigned(i int) bool {
 		case ":=":
 			return next == i+1
 		case "=", "+=", "-=", ":":
-			return b.depth == 0 && startsStatement(b.tokens, i)
+			return b.depth == 0 && firstInStatement(b.tokens, i)
 		case ",":
 			continue
 		default:
@@ -104,9 +104,9 @@ func (b *binder) assigned(i int) bool {
 	return false
 }
 
-// startsStatement says whether token i is the first of its statement, or one of
+// firstInStatement says whether token i is the first of its statement, or one of
 // several names with commas between that are.
-func startsStatement(tokens []token, i int) bool {
+func firstInStatement(tokens []token, i int) bool {
 	for i > 0 {
 		switch tokens[i-1].text {
 		case "\n", ";", ":":
