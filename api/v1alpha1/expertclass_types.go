@@ -238,10 +238,10 @@ type Experience struct {
 }
 
 // UnitName is a unit of repository-centric experience.
-// +kubebuilder:validation:Enum=SoftwareDesign;ContextualImplementation;RepositoryRecall
+// +kubebuilder:validation:Enum=SoftwareDesign;ContextualImplementation;EvolutionaryReplay;SemanticRuntimeAlignment;RepositoryRecall
 type UnitName string
 
-// Units of experience. The first two are the method's; RepositoryRecall is
+// Units of experience. The first four are the method's; RepositoryRecall is
 // this project's own and counted apart.
 const (
 	// UnitSoftwareDesign explores one component and ends in a report whose cited
@@ -250,6 +250,13 @@ const (
 	// UnitContextualImplementation finds the context of a masked function and
 	// writes its body; the covering tests fail before and pass after.
 	UnitContextualImplementation UnitName = "ContextualImplementation"
+	// UnitEvolutionaryReplay repairs a bug of the repository's history, or a
+	// procedural one, that was put back into a tree; the tests that fail for it pass
+	// after, others go on passing.
+	UnitEvolutionaryReplay UnitName = "EvolutionaryReplay"
+	// UnitSemanticRuntimeAlignment writes a test for such a bug, which fails with it
+	// and passes without.
+	UnitSemanticRuntimeAlignment UnitName = "SemanticRuntimeAlignment"
 	// UnitRepositoryRecall asks closed questions whose answers are computed.
 	UnitRepositoryRecall UnitName = "RepositoryRecall"
 )

@@ -3,63 +3,61 @@ package grading
 import (
 	"bytes"
 	"fmt"
-	"strings"
+
+	"github.com/aymanbagabas/go-udiff"
+
+	"github.com/repoexpert/operator/internal/task"
 )
 
-// contextLines around a hunk, as git writes them.
-const contextLines = 3
+const missingFile = "/dev/null"
 
-// Diff returns the change from before to after as one hunk of git's format: a
-// mask changes one block of lines. Equal texts give an empty patch.
+// Diff returns the change from before to after as a patch in git's format. nil
+// is a file that does not exist. Equal contents give an empty patch.
 func Diff(path string, before, after []byte) string {
 	if bytes.Equal(before, after) {
 		return ""
 	}
-	old, changed := lines(before), lines(after)
-	head := 0
-	for head < min(len(old), len(changed)) && old[head] == changed[head] {
-		head++
+	header := fmt.Sprintf("diff --git a/%[1]s b/%[1]s\n", path)
+	from, to := "a/"+path, "b/"+path
+	switch {
+	case before == nil:
+		header += "new file mode 100644\n"
+		from = missingFile
+	case after == nil:
+		header += "deleted file mode 100644\n"
+		to = missingFile
 	}
-	tail := 0
-	for tail < min(len(old), len(changed))-head && old[len(old)-1-tail] == changed[len(changed)-1-tail] {
-		tail++
-	}
-	first := max(0, head-contextLines)
-	following := min(tail, contextLines)
-	var patch strings.Builder
-	fmt.Fprintf(&patch, "diff --git a/%[1]s b/%[1]s\n--- a/%[1]s\n+++ b/%[1]s\n", path)
-	fmt.Fprintf(&patch, "@@ -%s +%s @@\n", span(first, len(old)-tail+following), span(first, len(changed)-tail+following))
-	write(&patch, ' ', old[first:head])
-	write(&patch, '-', old[head:len(old)-tail])
-	write(&patch, '+', changed[head:len(changed)-tail])
-	write(&patch, ' ', old[len(old)-tail:len(old)-tail+following])
-	return patch.String()
+	return header + udiff.Unified(from, to, string(before), string(after))
 }
 
-// lines splits as git does: at line feeds alone.
+// Hunk is a block of lines of one file that a patch replaces.
+type Hunk struct {
+	// Lines are replaced; an End before Start says that Text goes before Start.
+	Lines task.Lines
+	Text  []string
+}
+
+// Hunks lists what changes from before to after, in order. Lines are those of
+// before.
+func Hunks(before, after []byte) []Hunk {
+	edits := udiff.Lines(string(before), string(after))
+	hunks := make([]Hunk, 0, len(edits))
+	for _, edit := range edits {
+		first := 1 + bytes.Count(before[:edit.Start], []byte("\n"))
+		replaced := lines(before[edit.Start:edit.End])
+		hunks = append(hunks, Hunk{Lines: task.Lines{Start: first, End: first + len(replaced) - 1}, Text: lines([]byte(edit.New))})
+	}
+	return hunks
+}
+
+// lines splits as git does: at line feeds alone, which are left out.
 func lines(text []byte) []string {
-	split := strings.SplitAfter(string(text), "\n")
-	if split[len(split)-1] == "" {
-		split = split[:len(split)-1]
+	if len(text) == 0 {
+		return nil
+	}
+	var split []string
+	for _, line := range bytes.Split(bytes.TrimSuffix(text, []byte("\n")), []byte("\n")) {
+		split = append(split, string(line))
 	}
 	return split
-}
-
-// span is the range from index first to before index end in a hunk's header; an
-// empty one names the line before it.
-func span(first, end int) string {
-	if first == end {
-		return fmt.Sprintf("%d,0", first)
-	}
-	return fmt.Sprintf("%d,%d", first+1, end-first)
-}
-
-func write(patch *strings.Builder, mark byte, content []string) {
-	for _, line := range content {
-		patch.WriteByte(mark)
-		patch.WriteString(line)
-		if !strings.HasSuffix(line, "\n") {
-			patch.WriteString("\n\\ No newline at end of file\n")
-		}
-	}
 }

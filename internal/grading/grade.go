@@ -28,8 +28,16 @@ const (
 	// PatchTooLarge, PatchNotApplicable: the patch was not run.
 	PatchTooLarge      Reason = "patch-too-large"
 	PatchNotApplicable Reason = "patch-not-applicable"
-	// PatchOutsideSource: nothing in the patch touches a source file.
+	// PatchOutsideSource: nothing in the patch touches a file that it may change.
 	PatchOutsideSource Reason = "patch-outside-source"
+	// NoTestAdded, TestNotRun, TestPassesBefore, TestFailsAfter, CopiedTest: a
+	// written test is none, fails in its set-up, does not show the fault, fails on
+	// the repaired tree, or copies one that its writer could read.
+	NoTestAdded      Reason = "no-test-added"
+	TestNotRun       Reason = "test-not-run"
+	TestPassesBefore Reason = "test-passes-before"
+	TestFailsAfter   Reason = "test-fails-after"
+	CopiedTest       Reason = "test-copied"
 )
 
 // Grade is what became of a patch.

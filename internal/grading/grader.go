@@ -24,6 +24,8 @@ type Config struct {
 	Source    Source
 	Inventory *language.Inventory
 	Baseline  task.Baseline
+	// Coverage, where it was measured, says which tests can see a fault.
+	Coverage *language.Coverage
 	// TestTimeout bounds a run of the covering tests.
 	TestTimeout time.Duration
 }
@@ -37,6 +39,10 @@ type Grader struct {
 	// imported are the dotted names of modules that others import.
 	imported map[string]bool
 	stable   []string
+	isStable map[string]bool
+	// known are all tests that the baseline saw.
+	known map[string]bool
+	coverage *language.Coverage
 	timeout  time.Duration
 }
 
@@ -45,6 +51,13 @@ func New(config Config) *Grader {
 	g := &Grader{
 		box: config.Box, adapter: config.Adapter, tree: config.Source, timeout: config.TestTimeout,
 		modules: map[string]language.Module{}, imported: map[string]bool{}, stable: config.Baseline.Stable,
+		isStable: map[string]bool{}, known: map[string]bool{}, coverage: config.Coverage,
+	}
+	for _, id := range g.stable {
+		g.isStable[id], g.known[id] = true, true
+	}
+	for _, excluded := range config.Baseline.Excluded {
+		g.known[excluded.ID] = true
 	}
 	for _, module := range config.Inventory.Modules {
 		g.modules[module.Path] = module
@@ -56,52 +69,128 @@ func New(config Config) *Grader {
 	return g
 }
 
-// GradePatch grades a patch against the masked tree. The empty patch is run too:
-// it is what shows that the tests need the body. An error is the box's or the
+// GradePatch grades a patch against the broken tree. The empty patch is run too:
+// it is what shows that the tests notice the fault. An error is the box's or the
 // environment's, not the patch's.
 func (g *Grader) GradePatch(ctx context.Context, t Task, patch string) (grade Grade, err error) {
-	if err := g.place(ctx, Edits{t.Mask.Path: t.Masked}); err != nil {
+	return g.grade(ctx, t, patch, t.graded())
+}
+
+// graded are the tests that grade a patch: before Check those of the task, after
+// it those that Check ran and found to fail or pass.
+func (t Task) graded() []string {
+	if len(t.FailToPass) == 0 {
+		return t.Tests
+	}
+	return slices.Concat(t.FailToPass, t.PassToPass)
+}
+
+func (g *Grader) grade(ctx context.Context, t Task, patch string, tests []string) (grade Grade, err error) {
+	if err := g.place(ctx, t.Broken); err != nil {
 		return Grade{}, err
 	}
 	defer func() { err = errors.Join(err, g.clear(ctx)) }()
 	ignored := 0
 	if patch != "" {
-		reason, n, err := g.apply(ctx, workFolder, patch)
-		if err != nil || reason != "" {
-			return Grade{Reason: reason, Ignored: n}, err
+		applied, err := g.apply(ctx, workFolder, patch, g.isSource)
+		if err != nil || applied.reason != "" {
+			return Grade{Reason: applied.reason, Ignored: applied.ignored}, err
 		}
-		ignored = n
+		ignored = applied.ignored
 	}
-	grade, err = g.test(ctx, t.Mask.Tests)
+	grade, err = g.test(ctx, tests)
 	grade.Ignored = ignored
 	return grade, err
 }
 
-// wideMask is the number of covering tests from which on there may be more: a
-// plan keeps no more than that.
-const wideMask = 20
+const (
+	// wideTask is the number of covering tests from which on there may be more: a
+	// plan keeps no more than that.
+	wideTask = 20
+	// minPassToPass is how many passing tests a task should be graded with: with
+	// fewer, a patch that breaks something else goes unnoticed.
+	minPassToPass = 5
+)
 
-// Check grades the empty patch and returns the task with the tests that fail. The
-// task is usable if the grade's reason is TestsFailed.
+// Check runs the tests on the broken tree and returns the task with those that
+// fail. The task is usable if the grade's reason is TestsFailed.
+//
+// The tests of the plan run first, with others of their files where they are few;
+// the rest of what executes the fault follows where the first do not notice it,
+// or where an agent must not see them fail.
 func (g *Grader) Check(ctx context.Context, t Task) (Task, Grade, error) {
-	grade, err := g.GradePatch(ctx, t, "")
-	if err != nil || grade.Reason != TestsFailed {
+	first := slices.Concat(t.Tests, g.companions(t.Tests))
+	grade, err := g.grade(ctx, t, "", first)
+	if err != nil || grade.Reason != TestsFailed && grade.Reason != Resolved {
 		return t, grade, err
 	}
-	t.FailToPass = grade.Failed
-	if len(t.Mask.Tests) < wideMask {
+	t.FailToPass, t.PassToPass = grade.Failed, without(first, grade.Failed)
+	if len(t.Tests) < wideTask {
 		return t, grade, nil
 	}
-	others := slices.DeleteFunc(slices.Clone(g.stable), func(id string) bool { return slices.Contains(t.Mask.Tests, id) })
-	rest, err := g.run(ctx, Edits{t.Mask.Path: t.Masked}, others)
-	t.AlsoFailing = rest.Failed
+	rest, err := g.grade(ctx, t, "", g.beyond(t, first))
+	if err != nil {
+		return t, grade, err
+	}
+	unnoticed := len(t.FailToPass) == 0
+	if unnoticed {
+		t.FailToPass = rest.Failed
+		grade.Reason, grade.Resolved, grade.Failed, grade.Detail = rest.Reason, rest.Resolved, rest.Failed, rest.Detail
+	} else {
+		t.AlsoFailing = rest.Failed
+	}
 	grade.CPU += rest.CPU
 	grade.Elapsed += rest.Elapsed
-	return t, grade, err
+	return t, grade, nil
 }
 
-// AgentTree streams the tree that an agent gets: the body masked, the tests that
-// fail for it taken out. The tests in keep, which the task shows, stay.
+// companions are stable tests of the same files, so many that enough tests must
+// go on passing.
+func (g *Grader) companions(tests []string) []string {
+	files := map[string]bool{}
+	for _, id := range tests {
+		file, _ := language.SplitTest(id)
+		files[file] = true
+	}
+	var companions []string
+	for _, id := range g.stable {
+		if len(companions) == minPassToPass {
+			break
+		}
+		if file, _ := language.SplitTest(id); files[file] && !slices.Contains(tests, id) {
+			companions = append(companions, id)
+		}
+	}
+	return companions
+}
+
+// beyond are the other tests that can see the fault: those that execute a line
+// of it, or all where that was not measured.
+func (g *Grader) beyond(t Task, ran []string) []string {
+	candidates := g.stable
+	if g.coverage != nil {
+		candidates = nil
+		for path, fixed := range t.Fixed {
+			for _, hunk := range Hunks(fixed, t.Broken[path]) {
+				candidates = append(candidates, g.coverage.Covering(path, hunk.Lines.Start, max(hunk.Lines.Start, hunk.Lines.End))...)
+			}
+		}
+		slices.Sort(candidates)
+		candidates = slices.DeleteFunc(slices.Compact(candidates), func(id string) bool { return !g.isStable[id] })
+	}
+	return without(candidates, ran)
+}
+
+func without(tests, others []string) []string {
+	set := map[string]bool{}
+	for _, id := range others {
+		set[id] = true
+	}
+	return slices.DeleteFunc(slices.Clone(tests), func(id string) bool { return set[id] })
+}
+
+// AgentTree streams the tree that an agent gets: broken, the tests that fail for
+// it taken out. The tests in keep, which the task shows, stay.
 func (g *Grader) AgentTree(ctx context.Context, t Task, keep ...string) (io.ReadCloser, error) {
 	edits, err := g.agentEdits(t, keep)
 	if err != nil {
@@ -112,19 +201,18 @@ func (g *Grader) AgentTree(ctx context.Context, t Task, keep ...string) (io.Read
 
 func (g *Grader) agentEdits(t Task, keep []string) (Edits, error) {
 	hidden := slices.DeleteFunc(slices.Concat(t.FailToPass, t.AlsoFailing), func(id string) bool {
-		return slices.ContainsFunc(keep, func(kept string) bool { return function(kept) == function(id) })
+		return slices.ContainsFunc(keep, func(kept string) bool { return language.TestFunction(kept) == language.TestFunction(id) })
 	})
 	edits, err := g.hide(hidden)
 	if err != nil {
 		return nil, err
 	}
-	edits[t.Mask.Path] = t.Masked
-	return edits, nil
+	return edits.with(t.Broken), nil
 }
 
 // CheckVisible runs what an agent sees of the test files that lost a test, while
-// the body is masked: it must pass before the agent starts. Other files neither
-// changed nor execute the body.
+// the task is open: it must pass before the agent starts. Other files neither
+// changed nor execute the fault.
 func (g *Grader) CheckVisible(ctx context.Context, t Task) (Grade, error) {
 	edits, err := g.agentEdits(t, nil)
 	if err != nil {
@@ -166,19 +254,27 @@ func (g *Grader) clear(ctx context.Context) error {
 }
 
 func (g *Grader) test(ctx context.Context, tests []string) (Grade, error) {
-	report, err := g.adapter.RunTests(ctx, g.box, workFolder, language.TestRequest{
-		Select: tests, Timeout: g.timeout, Canary: true,
-	})
+	report, grade, err := g.report(ctx, language.TestRequest{Select: tests, Timeout: g.timeout, Canary: true})
+	if report == nil {
+		return grade, err
+	}
+	return judge(report, tests), nil
+}
+
+// report runs tests in the placed tree. Without a report, the grade says why, or
+// the error.
+func (g *Grader) report(ctx context.Context, request language.TestRequest) (*language.TestReport, Grade, error) {
+	report, err := g.adapter.RunTests(ctx, g.box, workFolder, request)
 	switch {
 	case err == nil:
-		return judge(report, tests), nil
+		return report, Grade{}, nil
 	case errors.Is(err, language.ErrForged):
-		return Grade{Reason: Forged, Detail: excerpt(err.Error())}, nil
+		return nil, Grade{Reason: Forged, Detail: excerpt(err.Error())}, nil
 	case ctx.Err() != nil, errors.Is(err, language.ErrEnvironment):
-		return Grade{}, err
+		return nil, Grade{}, err
 	default:
 		// Code under test can bring the box down; the next tree shows whether it is back.
-		return Grade{Reason: BoxLost, Detail: excerpt(err.Error())}, nil
+		return nil, Grade{Reason: BoxLost, Detail: excerpt(err.Error())}, nil
 	}
 }
 

@@ -76,7 +76,7 @@ func newWorld(t *testing.T) world {
 
 // mask takes out a function; its tests are those of the library whose ids hold a
 // text.
-func (w world) mask(t *testing.T, file, name string, tests string) Task {
+func (w world) mask(t *testing.T, file, name string, tests string) Masked {
 	t.Helper()
 	mask := task.Mask{Path: file, Name: name}
 	for _, module := range w.inventory.Modules {
@@ -146,7 +146,7 @@ func TestGradePatch(t *testing.T) {
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
-			got, err := w.GradePatch(t.Context(), total, test.patch)
+			got, err := w.GradePatch(t.Context(), total.Task, test.patch)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -170,8 +170,8 @@ func TestGradePatchTampered(t *testing.T) {
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
-			changed := bytes.Replace(total.Masked, []byte("raise NotImplementedError"), []byte(test.body), 1)
-			got, err := w.GradePatch(t.Context(), total, Diff(prices, total.Masked, changed))
+			changed := bytes.Replace(total.Gap(), []byte("raise NotImplementedError"), []byte(test.body), 1)
+			got, err := w.GradePatch(t.Context(), total.Task, Diff(prices, total.Gap(), changed))
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -181,7 +181,7 @@ func TestGradePatchTampered(t *testing.T) {
 		})
 	}
 	// What was done before does not reach the next tree.
-	got, err := w.GradePatch(t.Context(), total, total.Gold())
+	got, err := w.GradePatch(t.Context(), total.Task, total.Gold())
 	if err != nil || !got.Resolved {
 		t.Errorf("afterwards the gold patch gives %+v, %v", got, err)
 	}
@@ -189,7 +189,7 @@ func TestGradePatchTampered(t *testing.T) {
 
 func TestCheckAndAgentTree(t *testing.T) {
 	w := newWorld(t)
-	checked, grade, err := w.Check(t.Context(), w.mask(t, prices, "total", "test_"))
+	checked, grade, err := w.Check(t.Context(), w.mask(t, prices, "total", "test_").Task)
 	if err != nil || grade.Reason != TestsFailed || len(checked.FailToPass) == 0 {
 		t.Fatalf("got %+v, %v", grade, err)
 	}
@@ -197,7 +197,7 @@ func TestCheckAndAgentTree(t *testing.T) {
 	if err != nil || !visible.Resolved {
 		t.Fatalf("the visible tests give %+v, %v", visible, err)
 	}
-	shown := function(checked.FailToPass[0])
+	shown := language.TestFunction(checked.FailToPass[0])
 	hidden := w.text(t, checked)
 	if strings.Contains(hidden, name(shown)) || strings.Contains(hidden, "net += price") {
 		t.Error("the agent's tree holds a grading test or the body")
@@ -227,14 +227,14 @@ func (w world) text(t *testing.T, checked Task, keep ...string) string {
 func TestCheckWideMask(t *testing.T) {
 	w := newWorld(t)
 	wide := w.mask(t, prices, "total", "test_total")
-	for len(wide.Mask.Tests) < wideMask {
-		wide.Mask.Tests = append(wide.Mask.Tests, wide.Mask.Tests[0])
+	for len(wide.Tests) < wideTask {
+		wide.Tests = append(wide.Tests, wide.Tests[0])
 	}
-	checked, grade, err := w.Check(t.Context(), wide)
+	checked, grade, err := w.Check(t.Context(), wide.Task)
 	if err != nil || grade.Reason != TestsFailed {
 		t.Fatalf("got %+v, %v", grade, err)
 	}
-	all, _, err := w.Check(t.Context(), w.mask(t, prices, "total", "test_"))
+	all, _, err := w.Check(t.Context(), w.mask(t, prices, "total", "test_").Task)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -15,7 +15,7 @@ import (
 func (g *Grader) hide(ids []string) (Edits, error) {
 	byFile := map[string]map[string]bool{}
 	for _, id := range ids {
-		file, name := testName(id)
+		file, name := language.SplitTest(id)
 		if byFile[file] == nil {
 			byFile[file] = map[string]bool{}
 		}
@@ -30,20 +30,6 @@ func (g *Grader) hide(ids []string) (Edits, error) {
 		edits[file] = content
 	}
 	return edits, nil
-}
-
-// testName splits a test's id, as in "tests/test_a.py::TestA::test_b[1]", into
-// its file and the qualified name of its function.
-func testName(id string) (file, name string) {
-	file, rest, _ := strings.Cut(id, "::")
-	rest, _, _ = strings.Cut(rest, "[")
-	return file, strings.ReplaceAll(rest, "::", ".")
-}
-
-// function is a test's id without its parameters.
-func function(id string) string {
-	file, name := testName(id)
-	return file + "::" + name
 }
 
 func (g *Grader) withoutTests(file string, names map[string]bool) ([]byte, error) {
@@ -129,11 +115,11 @@ func cut(content []byte, ranges []task.Lines) []byte {
 func (g *Grader) visible(edits Edits, t Task) []string {
 	gone := map[string]bool{}
 	for _, id := range slices.Concat(t.FailToPass, t.AlsoFailing) {
-		gone[function(id)] = true
+		gone[language.TestFunction(id)] = true
 	}
 	var tests []string
 	for _, id := range g.stable {
-		if file, _ := testName(id); edits[file] != nil && !gone[function(id)] {
+		if file, _ := language.SplitTest(id); edits[file] != nil && !gone[language.TestFunction(id)] {
 			tests = append(tests, id)
 		}
 	}

@@ -20,49 +20,62 @@ const (
 	patchOutput  = 256 << 10
 )
 
-// apply applies what a patch says of source files in dir. The reason is empty
-// when it did. git itself reads the patch, in the box: it refuses paths that
-// leave the tree or go through links.
-func (g *Grader) apply(ctx context.Context, dir, patch string) (reason Reason, ignored int, err error) {
+// application is what became of a patch.
+type application struct {
+	// reason why it was not applied; empty when it was.
+	reason Reason
+	// ignored counts the files that were not applied, files are the others.
+	ignored int
+	files   []string
+}
+
+// apply applies what a patch says of allowed files in dir. git itself reads the
+// patch, in the box: it refuses paths that leave the tree or go through links.
+func (g *Grader) apply(ctx context.Context, dir, patch string, allowed func(path string) bool) (application, error) {
+	var a application
 	if len(patch) > patchLimit {
-		return PatchTooLarge, 0, nil
+		a.reason = PatchTooLarge
+		return a, nil
 	}
 	if !strings.HasSuffix(patch, "\n") {
 		patch += "\n"
 	}
 	// Not in the tree, where it could be collected or imported.
 	if err := g.box.WriteFiles(ctx, dir+".patch", map[string][]byte{patchFile: []byte(patch)}); err != nil {
-		return "", 0, fmt.Errorf("writing the patch: %w", err)
+		return a, fmt.Errorf("writing the patch: %w", err)
 	}
 	listed, err := g.git(ctx, dir, "apply", "--numstat", "-z")
 	if err != nil {
-		return "", 0, err
+		return a, err
 	}
 	touched, ok := touchedFiles(listed)
 	if !ok {
-		return PatchNotApplicable, 0, nil
+		a.reason = PatchNotApplicable
+		return a, nil
 	}
 	include := []string{"apply", "--whitespace=nowarn"}
 	for _, file := range touched {
-		if g.allowed(file) {
+		if allowed(file) {
 			include = append(include, "--include="+escape(file))
+			a.files = append(a.files, file)
 		} else {
-			ignored++
+			a.ignored++
 		}
 	}
-	if len(touched) == ignored {
-		return PatchOutsideSource, ignored, nil
+	if len(a.files) == 0 {
+		a.reason = PatchOutsideSource
+		return a, nil
 	}
 	applied, err := g.git(ctx, dir, include...)
 	if err == nil && applied.ExitCode != 0 {
-		reason = PatchNotApplicable
+		a.reason = PatchNotApplicable
 	}
-	return reason, ignored, err
+	return a, err
 }
 
-// allowed says whether a patch may change a file: source files of the snapshot,
-// and neither tests nor what configures them.
-func (g *Grader) allowed(file string) bool {
+// isSource says whether a patch that repairs may change a file: source files of
+// the tree, and neither tests nor what configures them.
+func (g *Grader) isSource(file string) bool {
 	module, known := g.modules[file]
 	return known && !module.IsTest && path.Base(file) != "conftest.py" && path.Base(file) != "setup.py"
 }

@@ -3,49 +3,78 @@ package grading
 import (
 	"errors"
 	"fmt"
+	"maps"
+	"slices"
+	"strings"
 
 	"github.com/repoexpert/operator/internal/language"
 	"github.com/repoexpert/operator/internal/task"
 )
 
-// ErrTask says that a mask does not fit the snapshot and its inventory.
-var ErrTask = errors.New("mask does not fit the snapshot")
+// ErrTask says that a candidate does not fit the snapshot and its inventory.
+var ErrTask = errors.New("candidate does not fit the snapshot")
 
-// Task is one masked function, ready to be graded.
+// Task is a broken tree and the tests that show what is broken.
 type Task struct {
-	Mask       task.Mask
-	Definition language.Definition
-	// Module is the dotted name of the file.
-	Module string
-	// Original and Masked are the file before and after its body was taken out.
-	Original []byte
-	Masked   []byte
-	// FailToPass are the covering tests that fail while the body is masked; Check
-	// fills it.
-	FailToPass []string
-	// AlsoFailing are tests beyond the mask's own that fail too; Check fills it.
-	// They are hidden from an agent and grade nothing.
+	ID string
+	// Broken are the files that differ from the grader's tree while the task is
+	// open; Fixed are the same files as the tree has them.
+	Broken, Fixed Edits
+	// Tests are the tests that execute what is broken: those first that execute
+	// little else.
+	Tests []string
+	// FailToPass are the tests that fail while the task is open, PassToPass others
+	// of the same runs, which pass; Check fills both.
+	FailToPass, PassToPass []string
+	// AlsoFailing are tests beyond those that a patch is graded with; Check fills
+	// it. They are hidden from an agent.
 	AlsoFailing []string
 }
 
-// Gold is the patch that puts the original body back.
-func (t Task) Gold() string { return Diff(t.Mask.Path, t.Masked, t.Original) }
+// Paths are the files that differ, in order.
+func (t Task) Paths() []string { return slices.Sorted(maps.Keys(t.Broken)) }
+
+// Gold is the patch from the broken to the fixed tree.
+func (t Task) Gold() string {
+	var patch strings.Builder
+	for _, path := range t.Paths() {
+		patch.WriteString(Diff(path, t.Broken[path], t.Fixed[path]))
+	}
+	return patch.String()
+}
+
+// Masked is a task whose fault is one missing body.
+type Masked struct {
+	Task
+	Mask       task.Mask
+	Definition language.Definition
+	Module     language.Module
+}
+
+// Original is the file with the body.
+func (m Masked) Original() []byte { return m.Fixed[m.Mask.Path] }
+
+// Gap is the file without the body.
+func (m Masked) Gap() []byte { return m.Broken[m.Mask.Path] }
 
 // Load masks the body of a function. Errors wrap ErrTask or language.ErrMask.
-func (g *Grader) Load(mask task.Mask) (Task, error) {
+func (g *Grader) Load(mask task.Mask) (Masked, error) {
 	module, definition, err := g.find(mask)
 	if err != nil {
-		return Task{}, err
+		return Masked{}, err
 	}
 	original, err := g.tree.Read(mask.Path)
 	if err != nil {
-		return Task{}, fmt.Errorf("%w: %w", ErrTask, err)
+		return Masked{}, fmt.Errorf("%w: %w", ErrTask, err)
 	}
 	masked, err := g.adapter.MaskBody(original, definition)
 	if err != nil {
-		return Task{}, err
+		return Masked{}, err
 	}
-	return Task{Mask: mask, Definition: definition, Module: module.Name, Original: original, Masked: masked}, nil
+	return Masked{
+		Task: Task{ID: mask.ID, Broken: Edits{mask.Path: masked}, Fixed: Edits{mask.Path: original}, Tests: mask.Tests},
+		Mask: mask, Definition: definition, Module: module,
+	}, nil
 }
 
 func (g *Grader) find(mask task.Mask) (language.Module, language.Definition, error) {
@@ -59,4 +88,29 @@ func (g *Grader) find(mask task.Mask) (language.Module, language.Definition, err
 		}
 	}
 	return module, language.Definition{}, fmt.Errorf("%w: %s does not define %q at line %d", ErrTask, mask.Path, mask.Name, mask.StartLine)
+}
+
+// Mutated is a task whose faults are mutations of the tree. Errors wrap ErrTask.
+func (g *Grader) Mutated(id string, mutations []language.Mutation, tests []string) (Task, error) {
+	t := Task{ID: id, Broken: Edits{}, Fixed: Edits{}, Tests: tests}
+	// From the end of each file, so that a mutation moves no other's bytes.
+	ordered := slices.SortedFunc(slices.Values(mutations), func(a, b language.Mutation) int { return b.Start - a.Start })
+	for _, mutation := range ordered {
+		if module, known := g.modules[mutation.Path]; !known || module.IsTest {
+			return t, fmt.Errorf("%w: %q is no source file of the inventory", ErrTask, mutation.Path)
+		}
+		if _, read := t.Fixed[mutation.Path]; !read {
+			content, err := g.tree.Read(mutation.Path)
+			if err != nil {
+				return t, fmt.Errorf("%w: %w", ErrTask, err)
+			}
+			t.Fixed[mutation.Path], t.Broken[mutation.Path] = content, content
+		}
+		mutated, err := mutation.Apply(t.Broken[mutation.Path])
+		if err != nil {
+			return t, fmt.Errorf("%w: %w", ErrTask, err)
+		}
+		t.Broken[mutation.Path] = mutated
+	}
+	return t, nil
 }

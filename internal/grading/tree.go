@@ -6,6 +6,9 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
+	"slices"
+	"time"
 )
 
 // Source is the snapshot that tasks are made from.
@@ -15,8 +18,16 @@ type Source interface {
 	Tree(ctx context.Context) (io.ReadCloser, error)
 }
 
-// Edits replaces files of a tree by path; nil content leaves the file out.
+// Edits replaces files of a tree by path, or adds them; nil content leaves the
+// file out.
 type Edits map[string][]byte
+
+// with returns the edits with others, which win, on top.
+func (e Edits) with(others Edits) Edits {
+	all := maps.Clone(e)
+	maps.Copy(all, others)
+	return all
+}
 
 // Overlay streams the source's tree with the edits made, so that what they take
 // out never reaches a box. Close the result.
@@ -35,18 +46,38 @@ func Overlay(ctx context.Context, source Source, edits Edits) (io.ReadCloser, er
 
 func overlay(w io.Writer, r io.Reader, edits Edits) error {
 	out, in := tar.NewWriter(w), tar.NewReader(r)
+	replaced := map[string]bool{}
 	for {
 		header, err := in.Next()
 		if errors.Is(err, io.EOF) {
-			return out.Close()
+			return errors.Join(addNew(out, edits, replaced), out.Close())
 		}
 		if err != nil {
 			return fmt.Errorf("reading the snapshot: %w", err)
 		}
+		replaced[header.Name] = true
 		if err := copyEntry(out, in, header, edits); err != nil {
 			return err
 		}
 	}
+}
+
+// addNew writes the files that the tree does not have.
+func addNew(out *tar.Writer, edits Edits, have map[string]bool) error {
+	for _, path := range slices.Sorted(maps.Keys(edits)) {
+		content := edits[path]
+		if have[path] || content == nil {
+			continue
+		}
+		header := &tar.Header{Typeflag: tar.TypeReg, Name: path, Mode: 0o644, Size: int64(len(content)), ModTime: time.Unix(0, 0)}
+		if err := out.WriteHeader(header); err != nil {
+			return fmt.Errorf("adding %q to the tree: %w", path, err)
+		}
+		if _, err := out.Write(content); err != nil {
+			return fmt.Errorf("adding %q to the tree: %w", path, err)
+		}
+	}
+	return nil
 }
 
 func copyEntry(out *tar.Writer, in io.Reader, header *tar.Header, edits Edits) error {

@@ -6,16 +6,16 @@ import "slices"
 // same tests share one group.
 type Coverage struct {
 	// Tests are the ids that the groups refer to by index.
-	Tests []string
+	Tests []string `json:"tests"`
 	// Files maps a path below the tree's root to its groups.
-	Files map[string][]CoverageGroup
+	Files map[string][]CoverageGroup `json:"files"`
 }
 
 // CoverageGroup is a set of lines that the same tests executed.
 type CoverageGroup struct {
 	// Lines are 1-based and ascending, Tests indexes into Coverage.Tests.
-	Lines []int
-	Tests []int
+	Lines []int `json:"lines"`
+	Tests []int `json:"tests"`
 }
 
 // Covering returns the ids of the tests that executed a line of start to end,

@@ -7,6 +7,8 @@ import (
 
 // Dialect says how a scripted agent works with the language on a command line.
 type Dialect interface {
+	// IsTestFile says by its name whether a new file would be one of tests.
+	IsTestFile(path string) bool
 	// SourceGlob matches source files by name, as grep --include takes it.
 	SourceGlob() string
 	// DefinitionPattern is a basic regular expression for the line that begins a

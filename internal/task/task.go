@@ -3,7 +3,10 @@
 // It has no I/O of its own beyond bounded readers and writers.
 package task
 
-import "github.com/repoexpert/operator/api/v1alpha1"
+import (
+	"github.com/repoexpert/operator/api/v1alpha1"
+	"github.com/repoexpert/operator/internal/language"
+)
 
 // Side says what a cluster of code is used for. A cluster is never on both.
 type Side string
@@ -22,6 +25,8 @@ const (
 	MasksFile      = "masks.jsonl"
 	ComponentsFile = "components.jsonl"
 	HeldOutFile    = "heldout.jsonl"
+	ReplaysFile    = "replays.jsonl"
+	CoverageFile   = "coverage.json"
 )
 
 // Mask is one function or method whose body can be taken out, for
@@ -48,6 +53,8 @@ type Mask struct {
 	// Uses are the names that the body refers to and that are defined elsewhere
 	// in the repository, with the file that defines each.
 	Uses []Reference `json:"uses,omitempty"`
+	// Slips are one-line faults inside the body, for a first edit that fails.
+	Slips []language.Mutation `json:"slips,omitempty"`
 }
 
 // Reference is a name and the file of the repository that defines it.
@@ -166,6 +173,12 @@ type Meta struct {
 	Provenance string            `json:"provenance"`
 	// Verification says what was executed or computed and what came out.
 	Verification string `json:"verification"`
+	// FewPassToPass says that fewer than five tests had to go on passing, so that
+	// a change which breaks something else could go unnoticed.
+	FewPassToPass bool `json:"fewPassToPass,omitempty"`
+	// ChangedLines of the repair, and how many of them a written test executes.
+	ChangedLines int `json:"changedLines,omitempty"`
+	CoveredLines int `json:"coveredLines,omitempty"`
 	// Recovered says that the trajectory holds a verified failing first edit.
 	Recovered bool `json:"recovered,omitempty"`
 	// Tokens by the base model's own tokenizer, 0 before Curate.

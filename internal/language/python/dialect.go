@@ -1,6 +1,7 @@
 package python
 
 import (
+	"path"
 	"strings"
 
 	"github.com/repoexpert/operator/internal/language"
@@ -11,6 +12,12 @@ type dialect struct{}
 
 // Dialect implements language.Adapter.
 func (a Adapter) Dialect() language.Dialect { return dialect{} }
+
+// IsTestFile goes by pytest's own naming of test files.
+func (dialect) IsTestFile(file string) bool {
+	name := path.Base(file)
+	return strings.HasPrefix(name, "test_") && strings.HasSuffix(name, ".py") || strings.HasSuffix(name, "_test.py")
+}
 
 func (dialect) SourceGlob() string { return "*.py" }
 

@@ -2,9 +2,8 @@ package plan
 
 import (
 	"crypto/sha256"
-	"hash/fnv"
-	"slices"
-	"unicode"
+
+	"github.com/repoexpert/operator/internal/ngram"
 )
 
 const (
@@ -29,48 +28,16 @@ type fingerprint struct {
 	sum   [sha256.Size]byte
 }
 
-// fingerprintOf hashes every run of five tokens. Tokens are words and single
-// signs, so layout does not count.
+// fingerprintOf hashes every run of five tokens.
 func fingerprintOf(text string) fingerprint {
-	tokens := tokensOf(text)
+	tokens := ngram.Tokens(text)
 	whole := sha256.New()
 	for _, token := range tokens {
 		_, _ = whole.Write([]byte(token + "\x00"))
 	}
-	var p fingerprint
+	p := fingerprint{grams: ngram.Of(tokens, gramTokens)}
 	copy(p.sum[:], whole.Sum(nil))
-	for at := 0; at+gramTokens <= len(tokens); at++ {
-		gram := fnv.New64a()
-		for _, token := range tokens[at : at+gramTokens] {
-			_, _ = gram.Write([]byte(token + "\x00"))
-		}
-		p.grams = append(p.grams, gram.Sum64())
-	}
-	slices.Sort(p.grams)
-	p.grams = slices.Compact(p.grams)
 	return p
-}
-
-func tokensOf(text string) []string {
-	var tokens []string
-	start := -1
-	for at, r := range text {
-		word := r == '_' || unicode.IsLetter(r) || unicode.IsDigit(r)
-		if start >= 0 && !word {
-			tokens = append(tokens, text[start:at])
-			start = -1
-		}
-		switch {
-		case word && start < 0:
-			start = at
-		case !word && !unicode.IsSpace(r):
-			tokens = append(tokens, string(r))
-		}
-	}
-	if start >= 0 {
-		tokens = append(tokens, text[start:])
-	}
-	return tokens
 }
 
 // joinCopies joins functions of which the smaller one has at least half of its
@@ -129,16 +96,5 @@ func sample(prints []fingerprint) [][]uint64 {
 
 // contained says whether half of the smaller set is in the other. Both ascend.
 func contained(a, b []uint64) bool {
-	common, i, j := 0, 0, 0
-	for i < len(a) && j < len(b) {
-		switch {
-		case a[i] < b[j]:
-			i++
-		case a[i] > b[j]:
-			j++
-		default:
-			common, i, j = common+1, i+1, j+1
-		}
-	}
-	return 2*common >= min(len(a), len(b))
+	return 2*ngram.Common(a, b) >= min(len(a), len(b))
 }

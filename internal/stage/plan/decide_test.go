@@ -143,13 +143,6 @@ func TestPlain(t *testing.T) {
 	}
 }
 
-func TestTokens(t *testing.T) {
-	got := tokensOf("if  x_1>=é:\n\treturn 'a b'")
-	if diff := cmp.Diff([]string{"if", "x_1", ">", "=", "é", ":", "return", "'", "a", "b", "'"}, got); diff != "" {
-		t.Error(diff)
-	}
-}
-
 func statements(from, to int) string {
 	var text strings.Builder
 	for n := from; n < to; n++ {

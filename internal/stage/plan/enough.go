@@ -9,11 +9,11 @@ import (
 
 // figures are how many candidates of each sort a plan holds.
 type figures struct {
-	masks, masksHeldOut, components, facts int
+	masks, masksHeldOut, components, facts, replays int
 }
 
 func (c candidates) figures() figures {
-	f := figures{components: len(c.components), facts: len(c.facts)}
+	f := figures{components: len(c.components), facts: len(c.facts), replays: len(c.replays)}
 	for _, mask := range c.masks {
 		if mask.Side == task.SideEvaluation {
 			f.masksHeldOut++
@@ -26,16 +26,16 @@ func (c candidates) figures() figures {
 
 // samples is the most training samples that the candidates can become.
 func (f figures) samples() int {
-	return f.masks + f.components + f.facts*recall.TrainingWordings
+	return f.masks + f.components + f.replays + f.facts*recall.TrainingWordings
 }
 
 // checkEnough ends a run early that could not train or not be judged.
 func checkEnough(recipe v1alpha1.Recipe, f figures) error {
 	if f.samples() < int(recipe.Experience.MinSamples) {
 		return stage.Fail(v1alpha1.FailureData, nil,
-			"this commit gives at most %d training samples (%d masked functions, %d components, %d facts in %d wordings), experience.minSamples is %d; "+
+			"this commit gives at most %d training samples (%d masked functions, %d components, %d bugs, %d facts in %d wordings), experience.minSamples is %d; "+
 				"widen repository.include, raise the samples of experience.units, add tests, or lower minSamples",
-			f.samples(), f.masks, f.components, f.facts, recall.TrainingWordings, recipe.Experience.MinSamples)
+			f.samples(), f.masks, f.components, f.replays, f.facts, recall.TrainingWordings, recipe.Experience.MinSamples)
 	}
 	available := map[v1alpha1.KindName]int{
 		v1alpha1.KindContextualImplementation: f.masksHeldOut,

@@ -44,10 +44,7 @@ func narrowest(ids []string, stable map[string]bool, breadth map[string]int) []s
 
 // masksOf lists all masks of the functions in scope, by id of the function.
 func (m *mine) masksOf() ([]task.Mask, error) {
-	stable := map[string]bool{}
-	for _, id := range m.baseline.Stable {
-		stable[id] = true
-	}
+	stable := m.stable()
 	breadth := m.coverage.Breadth()
 	var masks []task.Mask
 	for _, f := range m.functions {
@@ -71,7 +68,7 @@ func (m *mine) masksOf() ([]task.Mask, error) {
 			ID: stableID("mask", f.module.Path, definition.Name), Cluster: m.cluster[f.id], Side: m.side(f.id),
 			Path: f.module.Path, Name: definition.Name,
 			StartLine: definition.StartLine, BodyStart: definition.BodyStartLine, EndLine: definition.BodyEndLine,
-			Tests: tests, Uses: m.symbols.usesOfAll(f.module, definition),
+			Tests: tests, Uses: m.symbols.usesOfAll(f.module, definition), Slips: m.slipsOf(f.module.Path, definition),
 		})
 	}
 	return masks, nil

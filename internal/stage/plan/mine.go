@@ -26,6 +26,8 @@ type mine struct {
 	inventory *language.Inventory
 	baseline  task.Baseline
 	coverage  *language.Coverage
+	// mutations are the faults that can be put into each source file in scope.
+	mutations map[string][]language.Mutation
 
 	functions []function
 	byPath    map[string][]function
@@ -110,6 +112,7 @@ type candidates struct {
 	components []task.Component
 	facts      []recall.Fact
 	heldOut    []task.HeldOut
+	replays    []task.Replay
 }
 
 // choose derives all candidates and takes what the recipe asks for.
@@ -129,6 +132,7 @@ func (m *mine) choose(ctx context.Context) (candidates, error) {
 	if n := units[v1alpha1.UnitSoftwareDesign]; n > 0 {
 		chosen.components = chooseComponents(m.componentsOf(), spare(n), seed)
 	}
+	chosen.replays = m.mutantsOf(m.replaysWanted())
 	if n := units[v1alpha1.UnitRepositoryRecall]; n > 0 {
 		chosen.facts = recall.Select(m.factsOf(), int(n), uint64(seed))
 	}

@@ -13,6 +13,7 @@ import (
 	"github.com/repoexpert/operator/internal/contract"
 	"github.com/repoexpert/operator/internal/language"
 	"github.com/repoexpert/operator/internal/language/adapters"
+	"github.com/repoexpert/operator/internal/sandbox"
 	"github.com/repoexpert/operator/internal/snapshot"
 	"github.com/repoexpert/operator/internal/stage"
 	"github.com/repoexpert/operator/internal/task"
@@ -75,6 +76,9 @@ func measure(ctx context.Context, env stage.Env, m *mine) error {
 	if m.inventory, err = m.adapter.Inspect(ctx, env.Agent, treeDir); err != nil {
 		return classified(err)
 	}
+	if err := m.mutate(ctx, env.Agent); err != nil {
+		return err
+	}
 	testFiles := 0
 	for _, module := range m.inventory.Modules {
 		if module.IsTest {
@@ -102,6 +106,24 @@ func measure(ctx context.Context, env stage.Env, m *mine) error {
 	return nil
 }
 
+// mutate lists the faults that the units need: bugs to repair, and slips in the
+// bodies to write.
+func (m *mine) mutate(ctx context.Context, box sandbox.Box) error {
+	units, _ := m.asked()
+	if !m.asksForReplays() && units[v1alpha1.UnitContextualImplementation] == 0 {
+		return nil
+	}
+	mutations, err := m.adapter.Mutate(ctx, box, treeDir, m.sourceFiles())
+	if err != nil {
+		return classified(err)
+	}
+	m.mutations = map[string][]language.Mutation{}
+	for _, mutation := range mutations {
+		m.mutations[mutation.Path] = append(m.mutations[mutation.Path], mutation)
+	}
+	return nil
+}
+
 // seal writes the plan's files and seals them.
 func seal(env stage.Env, m *mine, chosen candidates) (contract.StageResult, error) {
 	draft, err := env.Store.Begin(env.Spec.Keys.Output(v1alpha1.StagePlan))
@@ -115,6 +137,8 @@ func seal(env stage.Env, m *mine, chosen candidates) (contract.StageResult, erro
 		task.WriteFile(filepath.Join(draft.Path(), task.MasksFile), chosen.masks),
 		task.WriteFile(filepath.Join(draft.Path(), task.ComponentsFile), chosen.components),
 		task.WriteFile(filepath.Join(draft.Path(), task.HeldOutFile), chosen.heldOut),
+		task.WriteFile(filepath.Join(draft.Path(), task.ReplaysFile), chosen.replays),
+		writeDocument(draft, task.CoverageFile, m.coverage),
 	)
 	if err != nil {
 		return contract.StageResult{}, errors.Join(fmt.Errorf("writing the plan: %w", err), draft.Discard())
@@ -141,6 +165,7 @@ func (m *mine) counts(chosen candidates) map[string]int64 {
 		"masksHeldOut":  int64(f.masksHeldOut),
 		"components":    int64(f.components),
 		"facts":         int64(f.facts),
+		"replays":       int64(f.replays),
 	}
 }
 

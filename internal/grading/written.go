@@ -1,0 +1,226 @@
+package grading
+
+import (
+	"context"
+	"io/fs"
+	"errors"
+	"path"
+	"slices"
+	"strings"
+
+	"github.com/repoexpert/operator/internal/language"
+	"github.com/repoexpert/operator/internal/ngram"
+)
+
+const (
+	// copyGram and copyShare say when a written test is the copy of one that its
+	// writer could read: that share of its runs of tokens is in it.
+	copyGram  = 5
+	copyShare = 0.8
+)
+
+// WrittenGrade is what became of a submitted test.
+type WrittenGrade struct {
+	Grade
+	// Tests are the ids of the tests that the patch adds.
+	Tests []string `json:"tests,omitempty"`
+	// Changed are the lines of the repair, Covered those that the tests execute.
+	Changed int `json:"changed"`
+	Covered int `json:"covered"`
+}
+
+// GradeWritten grades a patch that writes a test for the fault: of the tests that
+// it adds, at least one fails on the broken tree, by what it asserts and not
+// because it cannot be loaded, and all pass on the fixed one. A copy of a test
+// that can be read in the agent's tree is refused. An error is the box's or the
+// environment's, not the patch's.
+func (g *Grader) GradeWritten(ctx context.Context, t Task, patch string) (WrittenGrade, error) {
+	hidden, err := g.agentEdits(t, nil)
+	if err != nil {
+		return WrittenGrade{}, err
+	}
+	before, err := g.runWritten(ctx, hidden, patch, nil)
+	if err != nil || before.Reason != "" {
+		return WrittenGrade{Grade: before.Grade}, err
+	}
+	graded := WrittenGrade{Tests: g.added(t, before.report)}
+	graded.add(before.report)
+	if graded.Reason = fails(before.report, graded.Tests); graded.Reason != "" {
+		return graded, nil
+	}
+	if g.copied(hidden, patch) {
+		graded.Reason = CopiedTest
+		return graded, nil
+	}
+	after, err := g.runWritten(ctx, hidden.with(t.Fixed), patch, graded.Tests)
+	if err != nil || after.Reason != "" {
+		return WrittenGrade{Grade: after.Grade}, err
+	}
+	graded.add(after.report)
+	graded.Reason, graded.Detail = passes(after.report, graded.Tests)
+	graded.Resolved = graded.Reason == Resolved
+	graded.Covered, graded.Changed = covered(t, after.report.Coverage)
+	return graded, nil
+}
+
+// written is one run of the tests of a patch: a report, or the grade that says
+// why there is none.
+type written struct {
+	Grade
+	report *language.TestReport
+}
+
+// runWritten runs what a patch adds to a tree: all tests of the files that it
+// touches, or, once they are known, those that it adds, with their coverage.
+func (g *Grader) runWritten(ctx context.Context, edits Edits, patch string, tests []string) (result written, err error) {
+	if err := g.place(ctx, edits); err != nil {
+		return written{}, err
+	}
+	defer func() { err = errors.Join(err, g.clear(ctx)) }()
+	applied, err := g.apply(ctx, workFolder, patch, g.isTestFile)
+	if err != nil || applied.reason != "" {
+		return written{Grade: Grade{Reason: applied.reason, Ignored: applied.ignored}}, err
+	}
+	request := language.TestRequest{Paths: applied.files, Timeout: g.timeout, Canary: true}
+	if tests != nil {
+		request = language.TestRequest{Select: tests, Timeout: g.timeout, Canary: true, Coverage: true}
+	}
+	report, grade, err := g.report(ctx, request)
+	return written{Grade: grade, report: report}, err
+}
+
+// isTestFile says whether a patch that writes a test may change a file.
+func (g *Grader) isTestFile(file string) bool {
+	module, known := g.modules[file]
+	if known {
+		return module.IsTest && path.Base(file) != "conftest.py"
+	}
+	return fs.ValidPath(file) && g.adapter.Dialect().IsTestFile(file)
+}
+
+// added lists the reported tests that the agent's tree did not have.
+func (g *Grader) added(t Task, report *language.TestReport) []string {
+	hidden := map[string]bool{}
+	for _, id := range slices.Concat(t.FailToPass, t.AlsoFailing) {
+		hidden[language.TestFunction(id)] = true
+	}
+	var added []string
+	for _, test := range report.Tests {
+		if !g.known[test.ID] || hidden[language.TestFunction(test.ID)] {
+			added = append(added, test.ID)
+		}
+	}
+	return added
+}
+
+// fails is why the tests do not show the fault; empty when one does.
+func fails(report *language.TestReport, tests []string) Reason {
+	if reason := reason(report.State, 0, 0); reason != Resolved {
+		return reason
+	}
+	if len(tests) == 0 {
+		return NoTestAdded
+	}
+	outcomes := report.Outcomes()
+	if slices.ContainsFunc(tests, func(id string) bool { return outcomes[id] == language.OutcomeFailed }) {
+		return ""
+	}
+	if slices.ContainsFunc(tests, func(id string) bool { return outcomes[id] == language.OutcomeError }) {
+		return TestNotRun
+	}
+	return TestPassesBefore
+}
+
+// passes says whether all tests pass on the fixed tree.
+func passes(report *language.TestReport, tests []string) (Reason, string) {
+	grade := judge(report, tests)
+	if grade.Reason == TestsFailed {
+		return TestFailsAfter, grade.Detail
+	}
+	return grade.Reason, grade.Detail
+}
+
+// add adds what a run cost.
+func (w *WrittenGrade) add(report *language.TestReport) {
+	w.CPU += report.CPU
+	w.Elapsed += report.Elapsed
+}
+
+// covered counts the lines of the repair and those that were executed.
+func covered(t Task, coverage *language.Coverage) (hit, changed int) {
+	for _, path := range t.Paths() {
+		executed := map[int]bool{}
+		if coverage != nil {
+			for _, group := range coverage.Files[path] {
+				for _, line := range group.Lines {
+					executed[line] = true
+				}
+			}
+		}
+		for _, hunk := range Hunks(t.Fixed[path], t.Broken[path]) {
+			for line := hunk.Lines.Start; line <= hunk.Lines.End; line++ {
+				changed++
+				if executed[line] {
+					hit++
+				}
+			}
+		}
+	}
+	return hit, changed
+}
+
+// copied says whether what a patch adds is a copy of a test in the tree: most of
+// its runs of tokens are in one function of the test files.
+func (g *Grader) copied(edits Edits, patch string) bool {
+	grams := ngram.Of(ngram.Tokens(addedText(patch)), copyGram)
+	if len(grams) == 0 {
+		return false
+	}
+	for file, module := range g.modules {
+		content, edited := edits[file]
+		if !module.IsTest || edited && content == nil {
+			continue
+		}
+		if !edited {
+			var err error
+			if content, err = g.tree.Read(file); err != nil {
+				continue // larger than what is read: no test file that a person wrote
+			}
+		}
+		if g.containedIn(grams, content, module) {
+			return true
+		}
+	}
+	return false
+}
+
+// containedIn compares with each function of a file, then with nothing else: two
+// tests of one file share its imports and fixtures.
+func (g *Grader) containedIn(grams []uint64, content []byte, module language.Module) bool {
+	whole := ngram.Of(ngram.Tokens(string(content)), copyGram)
+	if !isCopy(grams, whole) {
+		return false
+	}
+	for _, definition := range module.Definitions {
+		text := language.Text(content, definition.StartLine, definition.EndLine)
+		if isCopy(grams, ngram.Of(ngram.Tokens(text), copyGram)) {
+			return true
+		}
+	}
+	return false
+}
+
+func isCopy(grams, of []uint64) bool {
+	return float64(ngram.Common(grams, of)) >= copyShare*float64(len(grams))
+}
+
+// addedText is what a patch adds.
+func addedText(patch string) string {
+	var text strings.Builder
+	for line := range strings.Lines(patch) {
+		if added, ok := strings.CutPrefix(line, "+"); ok && !strings.HasPrefix(line, "+++ ") {
+			text.WriteString(added)
+		}
+	}
+	return text.String()
+}

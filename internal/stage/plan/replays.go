@@ -1,0 +1,129 @@
+package plan
+
+import (
+	"maps"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/repoexpert/operator/api/v1alpha1"
+	"github.com/repoexpert/operator/internal/language"
+	"github.com/repoexpert/operator/internal/task"
+)
+
+const (
+	// maxSlips bounds the faults that a mask offers for a first edit.
+	maxSlips = 6
+	// combinedEvery: one in so many mutants is joined with the next of another
+	// function.
+	combinedEvery = 5
+)
+
+// asksForReplays says whether bugs are needed at all.
+func (m *mine) asksForReplays() bool {
+	units, _ := m.asked()
+	return units[v1alpha1.UnitEvolutionaryReplay] > 0 || units[v1alpha1.UnitSemanticRuntimeAlignment] > 0
+}
+
+// replaysWanted is how many bugs are chosen: both units work on the same ones.
+func (m *mine) replaysWanted() int {
+	units, _ := m.asked()
+	return spareIfAny(max(units[v1alpha1.UnitEvolutionaryReplay], units[v1alpha1.UnitSemanticRuntimeAlignment]))
+}
+
+// sourceFiles lists the files in scope that can hold a fault.
+func (m *mine) sourceFiles() []string {
+	var paths []string
+	for _, module := range m.inventory.Modules {
+		if !module.IsTest && m.inScope(module.Path) {
+			paths = append(paths, module.Path)
+		}
+	}
+	slices.Sort(paths)
+	return paths
+}
+
+// slipsOf lists the mutations of a definition's body that stay on one line.
+func (m *mine) slipsOf(path string, definition language.Definition) []language.Mutation {
+	var slips []language.Mutation
+	for _, mutation := range m.mutations[path] {
+		inside := mutation.Line >= definition.BodyStartLine && mutation.Line <= definition.BodyEndLine
+		if inside && m.oneLine(mutation) {
+			slips = append(slips, mutation)
+		}
+	}
+	return language.Spread(slips, maxSlips, uint64(m.recipe.Experience.Seed))
+}
+
+func (m *mine) oneLine(mutation language.Mutation) bool {
+	content, err := m.source(mutation.Path)
+	return err == nil && mutation.End <= len(content) && !strings.Contains(mutation.Replacement, "\n") &&
+		!strings.Contains(string(content[mutation.Start:mutation.End]), "\n")
+}
+
+// mutantsOf lists the mutants of functions that train, balanced over operators
+// and functions, with the tests that execute the mutated line; some of them
+// combined.
+func (m *mine) mutantsOf(limit int) []task.Replay {
+	stable := m.stable()
+	breadth := m.coverage.Breadth()
+	var usable []language.Mutation
+	for _, path := range slices.Sorted(maps.Keys(m.mutations)) {
+		for _, mutation := range m.mutations[path] {
+			if m.side(functionID(path, mutation.Function)) == task.SideTrain && m.executed(mutation, stable) {
+				usable = append(usable, mutation)
+			}
+		}
+	}
+	drawn := language.Spread(usable, limit, uint64(m.recipe.Experience.Seed))
+	replays := make([]task.Replay, 0, len(drawn))
+	for i, mutation := range drawn {
+		mutations := []language.Mutation{mutation}
+		kind := task.ReplayMutant
+		if next := i + 1; i%combinedEvery == combinedEvery-1 && next < len(drawn) && drawn[next].Function != mutation.Function {
+			mutations, kind = append(mutations, drawn[next]), task.ReplayCombined
+		}
+		replays = append(replays, m.mutant(kind, mutations, stable, breadth))
+	}
+	return replays
+}
+
+func (m *mine) executed(mutation language.Mutation, stable map[string]bool) bool {
+	return slices.ContainsFunc(m.coverage.Covering(mutation.Path, mutation.Line, mutation.Line), func(id string) bool { return stable[id] })
+}
+
+func (m *mine) mutant(kind task.ReplayKind, mutations []language.Mutation, stable map[string]bool, breadth map[string]int) task.Replay {
+	var tests, paths, names []string
+	for _, mutation := range mutations {
+		covering := m.coverage.Covering(mutation.Path, mutation.Line, mutation.Line)
+		tests = append(tests, narrowest(covering, stable, breadth)...)
+		paths = append(paths, mutation.Path)
+		names = append(names, strings.Join([]string{
+			mutation.Path, mutation.Function, mutation.Operator, strconv.Itoa(mutation.Start), strconv.Itoa(mutation.End), mutation.Replacement,
+		}, "\x00"))
+	}
+	slices.Sort(paths)
+	return task.Replay{
+		ID: stableID(string(kind), strings.Join(names, "\x01"), ""), Kind: kind,
+		Cluster: m.cluster[functionID(mutations[0].Path, mutations[0].Function)], Side: task.SideTrain,
+		Paths: slices.Compact(paths), Mutations: mutations, Tests: narrowest(distinct(tests), stable, breadth),
+	}
+}
+
+// distinct keeps the first of each.
+func distinct(list []string) []string {
+	seen := map[string]bool{}
+	return slices.DeleteFunc(slices.Clone(list), func(value string) bool {
+		known := seen[value]
+		seen[value] = true
+		return known
+	})
+}
+
+func (m *mine) stable() map[string]bool {
+	stable := map[string]bool{}
+	for _, id := range m.baseline.Stable {
+		stable[id] = true
+	}
+	return stable
+}

@@ -1,0 +1,45 @@
+package task
+
+import "github.com/repoexpert/operator/internal/language"
+
+// ReplayKind says where the bug of a replay comes from.
+type ReplayKind string
+
+// Kinds of replays.
+const (
+	// ReplayFix: the tree of a commit that fixed a bug, its source files as they
+	// were before.
+	ReplayFix ReplayKind = "fix"
+	// ReplayReversal: the snapshot, with what a commit fixed taken back.
+	ReplayReversal ReplayKind = "reversal"
+	// ReplayMutant: the snapshot with one procedural mutation.
+	ReplayMutant ReplayKind = "mutant"
+	// ReplayCombined: the snapshot with mutations of two functions.
+	ReplayCombined ReplayKind = "combined"
+)
+
+// Replay is one bug that can be put into a tree, for EvolutionaryReplay (repair
+// it) and SemanticRuntimeAlignment (write the test that shows it).
+type Replay struct {
+	// ID is stable for the same commit or mutation; it begins with the kind.
+	ID   string     `json:"id"`
+	Kind ReplayKind `json:"kind"`
+	// Cluster is that of the first touched function; Side is that of evaluation if
+	// any touched function is held out.
+	Cluster string `json:"cluster"`
+	Side    Side   `json:"side"`
+	// Commit fixed the bug; for fixes and reversals.
+	Commit string `json:"commit,omitempty"`
+	// Paths are the source files that differ, TestPaths the test files that the
+	// commit changed.
+	Paths     []string `json:"paths"`
+	TestPaths []string `json:"testPaths,omitempty"`
+	// Mutations of a mutant and of a combined one.
+	Mutations []language.Mutation `json:"mutations,omitempty"`
+	// Tests are ids of stable tests that execute the bug, the narrowest first; none
+	// for a fix, whose tests are those of TestPaths.
+	Tests []string `json:"tests,omitempty"`
+	// Issue describes the bug in words of the commit that give nothing away; empty
+	// when there are none, and the text is written from what fails.
+	Issue string `json:"issue,omitempty"`
+}
