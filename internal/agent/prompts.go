@@ -34,6 +34,21 @@ func ImplementationTask(name, path, command string) string {
 	return text + " Submit `git add -A && git diff --cached`."
 }
 
+// RepairTask asks for the repair of a bug. command is as in ImplementationTask.
+func RepairTask(issue, command string) string {
+	text := issue + " Find the cause and repair it; change no test."
+	if command != "" {
+		text += fmt.Sprintf(" Then `%s` passes.", command)
+	}
+	return text + " Submit `git add -A && git diff --cached`."
+}
+
+// WriteTestTask asks for a test that shows a bug.
+func WriteTestTask(issue string) string {
+	return issue + " Write a test that fails because of it and will pass once it is repaired; do not repair it. " +
+		"Submit `git add -A && git diff --cached`."
+}
+
 // ReportHeadings are the parts of a report, in order.
 var ReportHeadings = []string{"Functionality", "Structure", "Dependencies", "Usages", "Interactions", "Tests"}
 

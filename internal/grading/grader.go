@@ -124,7 +124,7 @@ func (g *Grader) Check(ctx context.Context, t Task) (Task, Grade, error) {
 	if err != nil || grade.Reason != TestsFailed && grade.Reason != Resolved {
 		return t, grade, err
 	}
-	t.FailToPass, t.PassToPass = grade.Failed, without(first, grade.Failed)
+	t.FailToPass, t.PassToPass, t.Message = grade.Failed, without(first, grade.Failed), grade.Detail
 	if len(t.Tests) < wideTask {
 		return t, grade, nil
 	}
@@ -134,7 +134,7 @@ func (g *Grader) Check(ctx context.Context, t Task) (Task, Grade, error) {
 	}
 	unnoticed := len(t.FailToPass) == 0
 	if unnoticed {
-		t.FailToPass = rest.Failed
+		t.FailToPass, t.Message = rest.Failed, rest.Detail
 		grade.Reason, grade.Resolved, grade.Failed, grade.Detail = rest.Reason, rest.Resolved, rest.Failed, rest.Detail
 	} else {
 		t.AlsoFailing = rest.Failed
@@ -197,6 +197,18 @@ func (g *Grader) AgentTree(ctx context.Context, t Task, keep ...string) (io.Read
 		return nil, err
 	}
 	return Overlay(ctx, g.tree, edits)
+}
+
+// AgentFile is a file of the tree that an agent gets; nil where it has none.
+func (g *Grader) AgentFile(t Task, file string) ([]byte, error) {
+	edits, err := g.agentEdits(t, nil)
+	if err != nil {
+		return nil, err
+	}
+	if content, edited := edits[file]; edited {
+		return content, nil
+	}
+	return g.tree.Read(file)
 }
 
 func (g *Grader) agentEdits(t Task, keep []string) (Edits, error) {

@@ -26,6 +26,8 @@ type Task struct {
 	// FailToPass are the tests that fail while the task is open, PassToPass others
 	// of the same runs, which pass; Check fills both.
 	FailToPass, PassToPass []string
+	// Message is what the first failing test says; Check fills it.
+	Message string
 	// AlsoFailing are tests beyond those that a patch is graded with; Check fills
 	// it. They are hidden from an agent.
 	AlsoFailing []string

@@ -24,6 +24,11 @@ type Dialect interface {
 	// neither built into the language nor bound by the code itself: what one must
 	// have seen somewhere to write it.
 	ForeignNames(code string) []string
+	// TestFileName is the name of a new test file.
+	TestFileName(name string) string
+	// TestFile composes a new test file of a test's text, with what the text needs
+	// of the imports of another test file, whose source is given.
+	TestFile(source []byte, imports []Import, text string) string
 	// FailureName is the kind of failure in the output of a test, as in
 	// "AssertionError"; empty when it tells none.
 	FailureName(output string) string

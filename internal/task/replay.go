@@ -36,6 +36,8 @@ type Replay struct {
 	TestPaths []string `json:"testPaths,omitempty"`
 	// Mutations of a mutant and of a combined one.
 	Mutations []language.Mutation `json:"mutations,omitempty"`
+	// Slips are other faults in the lines of Mutations, for a first edit that fails.
+	Slips []language.Mutation `json:"slips,omitempty"`
 	// Tests are ids of stable tests that execute the bug, the narrowest first; none
 	// for a fix, whose tests are those of TestPaths.
 	Tests []string `json:"tests,omitempty"`

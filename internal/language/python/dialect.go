@@ -41,6 +41,27 @@ func (dialect) CheckCommand(module language.Module) string {
 
 func (dialect) ForeignNames(code string) []string { return foreign(code) }
 
+func (dialect) TestFileName(name string) string { return "test_" + name + ".py" }
+
+// TestFile puts the import statements before the text.
+func (dialect) TestFile(_ []byte, imports []language.Import, text string) string {
+	var head strings.Builder
+	for _, i := range imports {
+		statement := "import " + i.Module
+		if i.Name != "" {
+			statement = "from " + i.Module + " import " + i.Name
+		}
+		if i.Alias != "" {
+			statement += " as " + i.Alias
+		}
+		head.WriteString(statement + "\n")
+	}
+	if head.Len() > 0 {
+		head.WriteString("\n\n")
+	}
+	return head.String() + text
+}
+
 // FailureName is the first word that is named like an exception.
 func (dialect) FailureName(output string) string {
 	for word := range strings.FieldsFuncSeq(output, func(r rune) bool { return !wordRune(r) }) {

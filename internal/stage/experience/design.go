@@ -25,7 +25,7 @@ const (
 func (w *workshop) reports(components []task.Component) []attempt {
 	attempts := make([]attempt, len(components))
 	for i, component := range components {
-		attempts[i] = attempt{id: component.ID, run: func(ctx context.Context) (outcome, error) { return w.report(ctx, component) }}
+		attempts[i] = attempt{unit: v1alpha1.UnitSoftwareDesign, id: component.ID, run: func(ctx context.Context) (outcome, error) { return w.report(ctx, component) }}
 	}
 	return attempts
 }
@@ -47,8 +47,9 @@ func (w *workshop) report(ctx context.Context, component task.Component) (outcom
 		return reject("report-unresolved", err.Error(), cpu), nil
 	}
 	verification := fmt.Sprintf("%d commands executed; every cited file and symbol resolves", len(transcript.Commands))
-	sample := w.sample(v1alpha1.UnitSoftwareDesign, component.ID, component.Cluster, component.Path, verification, transcript, false, cpu)
-	return outcome{sample: sample, cpu: cpu}, nil
+	return outcome{cpu: cpu, sample: w.sample(task.Meta{
+		Unit: v1alpha1.UnitSoftwareDesign, TaskID: component.ID, Cluster: component.Cluster, Path: component.Path, Verification: verification,
+	}, transcript, cpu)}, nil
 }
 
 func (w *workshop) wholeTree(ctx context.Context) (agent.Tree, error) {
@@ -145,9 +146,9 @@ func (e *explorer) short() string {
 func (e *explorer) outline() string {
 	if e.component.Kind == "class" {
 		return fmt.Sprintf("sed -n '%d,%dp' %s | grep -E '^ *(class|def) ' | head -%d",
-			e.component.StartLine, e.component.EndLine, quoted(e.component.Path), outlined)
+			e.component.StartLine, e.component.EndLine, language.Quote(e.component.Path), outlined)
 	}
-	return fmt.Sprintf("grep -E '^(class|def) ' %s | head -%d", quoted(e.component.Path), outlined)
+	return fmt.Sprintf("grep -E '^(class|def) ' %s | head -%d", language.Quote(e.component.Path), outlined)
 }
 
 // outlined reads the names of definitions.
@@ -167,7 +168,7 @@ func (e *explorer) outlined(output string) {
 // module, whose first lines may be a licence, the docstring's.
 func (e *explorer) head() string {
 	if e.component.Kind == "module" {
-		return fmt.Sprintf(`grep -m1 -A%d '^"""' %s`, headed-2, quoted(e.component.Path))
+		return fmt.Sprintf(`grep -m1 -A%d '^"""' %s`, headed-2, language.Quote(e.component.Path))
 	}
 	start := e.component.StartLine
 	end := min(start+headed-1, e.component.EndLine)
@@ -179,7 +180,7 @@ func (e *explorer) head() string {
 	if end < start {
 		return ""
 	}
-	return fmt.Sprintf("sed -n '%d,%dp' %s", start, end, quoted(e.component.Path))
+	return fmt.Sprintf("sed -n '%d,%dp' %s", start, end, language.Quote(e.component.Path))
 }
 
 // headed takes the first sentence of the component's docstring: one that stands
@@ -216,7 +217,7 @@ func (e *explorer) docstring(output string) (string, bool) {
 }
 
 func (e *explorer) importing() string {
-	return fmt.Sprintf("grep -E '^(from|import) ' %s | head -%d", quoted(e.component.Path), imported)
+	return fmt.Sprintf("grep -E '^(from|import) ' %s | head -%d", language.Quote(e.component.Path), imported)
 }
 
 // imported reads the names of imported modules.
@@ -255,7 +256,7 @@ func (e *explorer) siting() string {
 	if len(e.users) == 0 {
 		return ""
 	}
-	return fmt.Sprintf("grep -nw %s %s | tail -%d | cut -c-80", quoted(e.short()), quoted(e.users[0]), sited)
+	return fmt.Sprintf("grep -nw %s %s | tail -%d | cut -c-80", language.Quote(e.short()), language.Quote(e.users[0]), sited)
 }
 
 // sited remembers the line of a usage.

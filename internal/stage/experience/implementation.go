@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/repoexpert/operator/api/v1alpha1"
@@ -27,7 +28,7 @@ const (
 func (w *workshop) implementations(masks []task.Mask) []attempt {
 	attempts := make([]attempt, len(masks))
 	for i, mask := range masks {
-		attempts[i] = attempt{id: mask.ID, run: func(ctx context.Context) (outcome, error) { return w.implement(ctx, mask) }}
+		attempts[i] = attempt{unit: v1alpha1.UnitContextualImplementation, id: mask.ID, run: func(ctx context.Context) (outcome, error) { return w.implement(ctx, mask) }}
 	}
 	return attempts
 }
@@ -57,7 +58,7 @@ func (w *workshop) implement(ctx context.Context, mask task.Mask) (outcome, erro
 
 // verify demands that the covering tests fail without the body, and that what an
 // agent sees of the tests passes. The code says why not.
-func (w *workshop) verify(ctx context.Context, mask task.Mask) (grading.Task, time.Duration, string, error) {
+func (w *workshop) verify(ctx context.Context, mask task.Mask) (grading.Masked, time.Duration, string, error) {
 	t, err := w.grader.Load(mask)
 	if errors.Is(err, grading.ErrTask) || errors.Is(err, language.ErrMask) {
 		return t, 0, "mask-invalid", nil
@@ -65,51 +66,54 @@ func (w *workshop) verify(ctx context.Context, mask task.Mask) (grading.Task, ti
 	if err != nil {
 		return t, 0, "", err
 	}
-	t, grade, err := w.grader.Check(ctx, t)
-	cpu := grade.CPU
-	switch {
-	case err != nil:
-		return t, cpu, "", err
-	case grade.Reason == grading.Resolved:
-		return t, cpu, "mask-tests-passed", nil
-	case grade.Reason != grading.TestsFailed:
-		return t, cpu, "mask-" + string(grade.Reason), nil
+	var cpu time.Duration
+	var code string
+	t.Task, cpu, code, err = noticed(ctx, w.grader, t.Task)
+	if code != "" {
+		code = "mask-" + code
 	}
-	visible, err := w.grader.CheckVisible(ctx, t)
-	cpu += visible.CPU
-	if err == nil && !visible.Resolved {
-		return t, cpu, "visible-" + string(visible.Reason), nil
-	}
-	return t, cpu, "", err
+	return t, cpu, code, err
 }
 
 // slips lists what to try: with a slip where the task is chosen for one, and
 // without.
-func (w *workshop) slips(t grading.Task, body []string, th *thoughts) []*slip {
+func (w *workshop) slips(t grading.Masked, body []string, th *thoughts) []*slip {
 	var tries []*slip
 	if shown := shownTest(t.FailToPass); shown != "" && th.pick("recovery", 100) < recoveryPercent {
-		for _, m := range mutants(body, mix(w.seed, t.Mask.ID)) {
-			if len(tries) < slipTries {
-				tries = append(tries, &slip{mutant: m, test: shown})
+		for _, mutation := range t.Mask.Slips {
+			line, text, ok := lineOf(t.Original(), mutation, t.Definition.BodyStartLine, len(body))
+			if ok && len(tries) < slipTries {
+				tries = append(tries, &slip{line: line, text: text, test: shown, command: w.dialect.TestCommand(shown)})
 			}
 		}
 	}
 	return append(tries, nil)
 }
 
+// lineOf is the line of a body that a mutation changes, from 0, and its new text.
+func lineOf(source []byte, mutation language.Mutation, first, length int) (line int, text string, ok bool) {
+	mutated, err := mutation.Apply(source)
+	line = mutation.Line - first
+	if err != nil || line < 0 || line >= length {
+		return 0, "", false
+	}
+	lines := strings.Split(string(mutated), "\n")
+	return line, lines[mutation.Line-1], true
+}
+
 // trajectory plays one script and grades its submission.
-func (w *workshop) trajectory(ctx context.Context, t grading.Task, body []string, wrong *slip, th *thoughts) (outcome, error) {
+func (w *workshop) trajectory(ctx context.Context, t grading.Masked, body []string, wrong *slip, th *thoughts) (outcome, error) {
 	var shown []string
 	if wrong != nil {
 		shown = append(shown, wrong.test)
 	}
-	tree, err := w.agentTree(ctx, t, shown)
+	tree, err := w.agentTree(ctx, w.grader, t.Task, shown)
 	if err != nil {
 		return outcome{}, err
 	}
-	i := &implementer{task: t, body: body, wrong: wrong}
+	i := &implementer{task: t, dialect: w.dialect, body: body, wrong: wrong}
 	s := i.script(th)
-	transcript, err := w.play(ctx, agent.ImplementationTask(t.Mask.Name, t.Mask.Path, wrong.command()), tree, s)
+	transcript, err := w.play(ctx, agent.ImplementationTask(t.Mask.Name, t.Mask.Path, wrong.shown()), tree, s)
 	cpu := transcript.CPU()
 	if err != nil || s.code != "" {
 		return reject(s.code, s.detail, cpu), err
@@ -118,21 +122,23 @@ func (w *workshop) trajectory(ctx context.Context, t grading.Task, body []string
 	if err != nil {
 		return outcome{}, err
 	}
-	if string(changed[t.Mask.Path]) != string(t.Original) {
+	if string(changed[t.Mask.Path]) != string(t.Original()) {
 		return reject("edit-outside-gold", "", cpu), nil
 	}
-	grade, err := w.grader.GradePatch(ctx, t, transcript.Submission)
+	grade, err := w.grader.GradePatch(ctx, t.Task, transcript.Submission)
 	cpu += grade.CPU
 	if err != nil || !grade.Resolved {
 		return reject("submission-"+string(grade.Reason), grade.Detail, cpu), err
 	}
 	verification := fmt.Sprintf("%d of %d covering tests fail with the body masked; all pass with the submission", len(t.FailToPass), len(t.Mask.Tests))
-	sample := w.sample(v1alpha1.UnitContextualImplementation, t.Mask.ID, t.Mask.Cluster, t.Mask.Path, verification, transcript, wrong != nil, cpu)
-	return outcome{sample: sample, cpu: cpu}, nil
+	return outcome{verified: true, cpu: cpu, sample: w.sample(task.Meta{
+		Unit: v1alpha1.UnitContextualImplementation, TaskID: t.ID, Cluster: t.Mask.Cluster, Path: t.Mask.Path,
+		Verification: verification, Recovered: wrong != nil, FewPassToPass: fewPassToPass(t.Task),
+	}, transcript, cpu)}, nil
 }
 
-func (w *workshop) agentTree(ctx context.Context, t grading.Task, shown []string) (tree agent.Tree, err error) {
-	content, err := w.grader.AgentTree(ctx, t, shown...)
+func (w *workshop) agentTree(ctx context.Context, grader *grading.Grader, t grading.Task, shown []string) (tree agent.Tree, err error) {
+	content, err := grader.AgentTree(ctx, t, shown...)
 	if err != nil {
 		return agent.Tree{}, err
 	}

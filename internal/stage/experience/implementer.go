@@ -9,6 +9,7 @@ import (
 	"github.com/repoexpert/operator/internal/agent"
 	"github.com/repoexpert/operator/internal/grading"
 	"github.com/repoexpert/operator/internal/language"
+	"github.com/repoexpert/operator/internal/task"
 )
 
 const (
@@ -23,26 +24,29 @@ const (
 	delimiter = "EOF"
 )
 
-// slip is a wrong first edit and the test that shows it.
+// slip is a wrong first edit and the command of the test that shows it.
 type slip struct {
-	mutant mutant
-	test   string
+	// line of the body that is wrong, from 0; text is what it says instead.
+	line    int
+	text    string
+	test    string
+	command string
 }
 
-// command runs the shown test; empty without one.
-func (s *slip) command() string {
+// shown is the command of the test that a task shows; empty without one.
+func (s *slip) shown() string {
 	if s == nil {
 		return ""
 	}
-	return "python3 -m pytest -q -rN --tb=line " + s.test
+	return s.command
 }
 
 // shownTest returns a failing test that a task can name on a command line,
 // without its parameters; empty when there is none.
 func shownTest(failing []string) string {
 	for _, id := range failing {
-		name, _, _ := strings.Cut(id, "[")
-		if quoted(name) == name {
+		name := language.TestFunction(id)
+		if language.Quote(name) == name {
 			return name
 		}
 	}
@@ -51,25 +55,23 @@ func shownTest(failing []string) string {
 
 // bodyOf returns the lines that were masked. The code says why a script cannot
 // write them.
-func bodyOf(t grading.Task) (body []string, code string) {
-	source := string(t.Original)
+func bodyOf(t grading.Masked) (body []string, code string) {
+	source := string(t.Original())
 	lines := strings.Split(source, "\n")
 	first, last := t.Definition.BodyStartLine, t.Definition.BodyEndLine
 	if strings.Contains(source, "\r") || first < 1 || last >= len(lines) {
 		return nil, "body-line-ends"
 	}
 	body = lines[first-1 : last]
-	if strings.Contains(joined(body), "```") || slices.Contains(body, delimiter) {
-		return nil, "body-delimiter"
-	}
-	return body, ""
+	return body, writable(body)
 }
 
 // implementer plans the turns that put a known body back.
 type implementer struct {
-	task  grading.Task
-	body  []string
-	wrong *slip
+	task    grading.Masked
+	dialect language.Dialect
+	body    []string
+	wrong   *slip
 	// start is the line of "def", gap that of the placeholder.
 	start int
 	gap   int
@@ -99,21 +101,15 @@ func (i *implementer) script(th *thoughts) *script {
 
 // defLine is the line with the function's name, after its decorators.
 func (i *implementer) defLine() int {
-	lines := strings.Split(string(i.task.Original), "\n")
-	for n := i.task.Definition.StartLine; n < i.gap; n++ {
-		if strings.Contains(lines[n-1], "def "+i.task.Definition.SimpleName()) {
-			return n
-		}
-	}
-	return i.task.Definition.StartLine
+	return definitionLine(i.task.Original(), i.task.Definition)
 }
 
 // look finds the function: with what follows where that is short and the name is
 // its alone, else its line and those of all placeholders.
 func (i *implementer) look(s *script, _ result) turn {
-	definition := "def " + i.task.Definition.SimpleName()
-	command := fmt.Sprintf("grep -nw -e '%s' -e 'raise NotImplementedError' %s", definition, i.path())
-	alone := strings.Count(string(i.task.Masked), definition+"(") == 1
+	definition := i.dialect.DefinitionPattern(i.task.Definition)
+	command := fmt.Sprintf("grep -nw -e '%s' -e '%s' %s", definition, i.dialect.Placeholder(), i.path())
+	alone := strings.Count(string(i.task.Gap()), i.task.Definition.SimpleName()+"(") == 1
 	if length := i.gap - i.start; length <= viewed && alone && s.thoughts.pick("look", 4) > 0 {
 		command = fmt.Sprintf("grep -nw -A%d '%s' %s", length, definition, i.path())
 	}
@@ -133,7 +129,7 @@ func (i *implementer) read(s *script, last result) turn {
 	end := min(i.gap, i.start+viewed-1)
 	commands := []string{fmt.Sprintf("sed -n '%d,%dp' %s", i.start, end, i.path())}
 	if i.atOnce {
-		words(s.seen, language.Text(i.task.Masked, i.start, end))
+		words(s.seen, language.Text(i.task.Gap(), i.start, end))
 		if search := i.uses(s, last); search.command != "" {
 			commands = append(commands, search.command)
 		}
@@ -151,7 +147,7 @@ func (i *implementer) uses(s *script, _ result) turn {
 	elsewhere := false
 	for _, use := range i.task.Mask.Uses {
 		name := use.Name[strings.LastIndexByte(use.Name, '.')+1:]
-		if !s.seen[name] && !builtin[name] && !slices.Contains(names, name) {
+		if !s.seen[name] && len(i.dialect.ForeignNames(name)) > 0 && !slices.Contains(names, name) {
 			names = append(names, name)
 			elsewhere = elsewhere || use.Path != i.task.Mask.Path
 		}
@@ -181,9 +177,19 @@ func (i *implementer) missing(s *script, _ result) turn {
 
 // search looks up the first line with each name, in the file or everywhere.
 func (i *implementer) search(s *script, situation string, names []string, everywhere bool) turn {
-	find := "grep -nwm1 %s " + i.path()
+	path := i.path()
 	if everywhere {
-		find = "grep -rnwm1 %s --include='*.py' . | head -1"
+		path = ""
+	}
+	return searching(s, i.dialect, situation, names, path)
+}
+
+// searching looks up the first line with each name, in a file, or in all source
+// files where none is given.
+func searching(s *script, dialect language.Dialect, situation string, names []string, file string) turn {
+	find := "grep -nwm1 %s " + file
+	if file == "" {
+		find = "grep -rnwm1 %s --include='" + dialect.SourceGlob() + "' . | head -1"
 	}
 	command := fmt.Sprintf(find, names[0])
 	if len(names) > 1 {
@@ -194,12 +200,12 @@ func (i *implementer) search(s *script, situation string, names []string, everyw
 
 // unseen lists the names of the body that were in no observation yet.
 func (i *implementer) unseen(s *script) []string {
-	return slices.DeleteFunc(foreign(joined(i.body)), func(name string) bool { return s.seen[name] })
+	return slices.DeleteFunc(i.dialect.ForeignNames(joined(i.body)), func(name string) bool { return s.seen[name] })
 }
 
 // share is how many percent of the body's foreign names were seen.
 func (i *implementer) share(s *script) int {
-	all := len(foreign(joined(i.body)))
+	all := len(i.dialect.ForeignNames(joined(i.body)))
 	if all == 0 {
 		return 100
 	}
@@ -216,7 +222,7 @@ func (i *implementer) causal(s *script, _ result) turn {
 
 func (i *implementer) slipped() []string {
 	body := slices.Clone(i.body)
-	body[i.wrong.mutant.line] = i.wrong.mutant.text
+	body[i.wrong.line] = i.wrong.text
 	return body
 }
 
@@ -228,7 +234,7 @@ func (i *implementer) write(s *script, _ result) turn {
 	}
 	return turn{
 		thought: s.thoughts.say("write", append(i.slots(), "{line}", strconv.Itoa(i.gap))...),
-		command: i.checked(edit(editWays[s.thoughts.pick("edit", len(editWays))], i.path(), i.gap, body)),
+		command: i.checked(edit(editWays[s.thoughts.pick("edit", len(editWays))], i.task.Mask.Path, i.hole(), body)),
 		slip:    i.wrong != nil,
 	}
 }
@@ -244,9 +250,9 @@ func (i *implementer) checked(command string) string {
 // checking is the shown test, or an import where none is shown.
 func (i *implementer) checking() string {
 	if i.wrong != nil {
-		return i.wrong.command()
+		return i.wrong.command
 	}
-	return fmt.Sprintf("python3 -c 'import %s'", i.task.Module)
+	return i.dialect.CheckCommand(i.task.Module)
 }
 
 // check runs the check of an edit that was made without.
@@ -273,11 +279,11 @@ func (i *implementer) repair(s *script, last result) turn {
 		return s.fail("slip-survived", last.output)
 	}
 	i.repaired = true
-	line := i.gap + i.wrong.mutant.line
-	slots := append(i.slots(), "{line}", strconv.Itoa(line), "{error}", errorName(last.output))
+	line := i.gap + i.wrong.line
+	slots := append(i.slots(), "{line}", strconv.Itoa(line), "{error}", failureName(i.dialect, last.output))
 	return turn{
 		thought: s.thoughts.say("repair", slots...),
-		command: i.checked(edit(0, i.path(), line, []string{i.body[i.wrong.mutant.line]})),
+		command: i.checked(edit(0, i.task.Mask.Path, task.Lines{Start: line, End: line}, []string{i.body[i.wrong.line]})),
 	}
 }
 
@@ -288,36 +294,20 @@ func (i *implementer) submit(s *script, last result) turn {
 	return turn{thought: s.thoughts.say("submit"), command: agent.SubmitChange}
 }
 
-func (i *implementer) path() string { return quoted(i.task.Mask.Path) }
+// hole is the line of the placeholder.
+func (i *implementer) hole() task.Lines { return task.Lines{Start: i.gap, End: i.gap} }
+
+func (i *implementer) path() string { return language.Quote(i.task.Mask.Path) }
 
 // slots fill the wordings.
 func (i *implementer) slots() []string {
 	return []string{"{name}", "`" + i.task.Definition.SimpleName() + "`", "{path}", i.task.Mask.Path}
 }
 
-// errorName is the exception in a test's output.
-func errorName(output string) string {
-	for _, word := range strings.FieldsFunc(output, func(r rune) bool { return !wordRune(r) }) {
-		if strings.HasSuffix(word, "Error") || strings.HasSuffix(word, "Exception") {
-			return word
-		}
+// failureName is the kind of failure in a test's output.
+func failureName(dialect language.Dialect, output string) string {
+	if name := dialect.FailureName(output); name != "" {
+		return name
 	}
 	return "a failure"
-}
-
-// edits are ways to replace one line of a file by a text.
-var edits = []string{
-	"sed -i -e '{line}r /dev/stdin' -e {line}d {path} <<'EOF'\n{text}\nEOF",
-	"{ head -n {before} {path}; cat; tail -n +{after} {path}; } > /tmp/new <<'EOF' && cp /tmp/new {path}\n{text}\nEOF",
-	"sed -i -e '{line}{r /dev/stdin' -e 'd}' {path} <<'EOF'\n{text}\nEOF",
-}
-
-// editWays are indexes of edits, the short ones more often.
-var editWays = []int{0, 0, 1, 2, 2}
-
-func edit(way int, path string, line int, text []string) string {
-	return strings.NewReplacer(
-		"{line}", strconv.Itoa(line), "{before}", strconv.Itoa(line-1), "{after}", strconv.Itoa(line+1),
-		"{path}", path, "{text}", joined(text),
-	).Replace(edits[way])
 }

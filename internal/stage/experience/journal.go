@@ -29,6 +29,8 @@ type entry struct {
 	TaskID    string            `json:"taskId,omitempty"`
 	Sample    *task.Sample      `json:"sample,omitempty"`
 	Rejection *task.Rejection   `json:"rejection,omitempty"`
+	// Verified says that the task was shown to be sound, whatever came of it.
+	Verified bool `json:"verified,omitempty"`
 	// CPUMillis is what the task cost in the sandbox.
 	CPUMillis int64 `json:"cpuMillis,omitempty"`
 }
@@ -39,6 +41,8 @@ type journal struct {
 	file    *os.File
 	entries []entry
 	done    map[string]bool
+	// kept counts the samples of each unit.
+	kept map[v1alpha1.UnitName]int
 }
 
 // openJournal continues the journal of a draft. It reports false when what is
@@ -49,7 +53,7 @@ func openJournal(dir string, inputs map[string]string) (j *journal, same bool, e
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return nil, false, fmt.Errorf("reading the journal: %w", err)
 	}
-	j = &journal{done: map[string]bool{}}
+	j = &journal{done: map[string]bool{}, kept: map[v1alpha1.UnitName]int{}}
 	whole := content[:bytes.LastIndexByte(content, '\n')+1]
 	for line := range bytes.Lines(whole) {
 		var e entry
@@ -85,6 +89,9 @@ func (j *journal) position(size int64) error {
 func (j *journal) remember(e entry) {
 	j.entries = append(j.entries, e)
 	j.done[key(e.Unit, e.TaskID)] = true
+	if e.Sample != nil {
+		j.kept[e.Unit]++
+	}
 }
 
 func key(unit v1alpha1.UnitName, taskID string) string { return string(unit) + "/" + taskID }
@@ -147,6 +154,9 @@ func (j *journal) counts(candidates map[v1alpha1.UnitName]int) map[string]int64 
 			}
 			counts[name+".run"]++
 			counts[name+".cpuMillis"] += e.CPUMillis
+			if e.Verified {
+				counts[name+".verified"]++
+			}
 			if e.Sample != nil {
 				counts[name+".kept"]++
 			}
@@ -156,15 +166,4 @@ func (j *journal) counts(candidates map[v1alpha1.UnitName]int) map[string]int64 
 		}
 	}
 	return counts
-}
-
-// kept counts the samples of a unit.
-func (j *journal) kept(unit v1alpha1.UnitName) int {
-	n := 0
-	for _, e := range j.entries {
-		if e.Unit == unit && e.Sample != nil {
-			n++
-		}
-	}
-	return n
 }

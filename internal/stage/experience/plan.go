@@ -21,9 +21,11 @@ type plan struct {
 	snapshot   *snapshot.Snapshot
 	inventory  *language.Inventory
 	baseline   task.Baseline
+	coverage   *language.Coverage
 	masks      []task.Mask
 	components []task.Component
 	facts      []recall.Fact
+	replays    []task.Replay
 	// quota is how many trajectories of a unit the shard may keep.
 	quota map[v1alpha1.UnitName]int
 }
@@ -61,12 +63,11 @@ func readInventory(path string) (*language.Inventory, error) {
 }
 
 func (p *plan) read(folder string) (err error) {
-	content, err := os.ReadFile(filepath.Join(folder, task.BaselineFile))
-	if err != nil {
+	if err := readDocument(filepath.Join(folder, task.BaselineFile), &p.baseline); err != nil {
 		return err
 	}
-	if err := json.Unmarshal(content, &p.baseline); err != nil {
-		return fmt.Errorf("%s: %w", task.BaselineFile, err)
+	if err := readDocument(filepath.Join(folder, task.CoverageFile), &p.coverage); err != nil {
+		return err
 	}
 	if p.masks, err = task.ReadFile[task.Mask](filepath.Join(folder, task.MasksFile)); err != nil {
 		return err
@@ -74,8 +75,22 @@ func (p *plan) read(folder string) (err error) {
 	if p.components, err = task.ReadFile[task.Component](filepath.Join(folder, task.ComponentsFile)); err != nil {
 		return err
 	}
+	if p.replays, err = task.ReadFile[task.Replay](filepath.Join(folder, task.ReplaysFile)); err != nil {
+		return err
+	}
 	p.facts, err = task.ReadFile[recall.Fact](filepath.Join(folder, task.FactsFile))
 	return err
+}
+
+func readDocument(path string, document any) error {
+	content, err := os.ReadFile(path)
+	if err != nil {
+		return err
+	}
+	if err := json.Unmarshal(content, document); err != nil {
+		return fmt.Errorf("%s: %w", filepath.Base(path), err)
+	}
+	return nil
 }
 
 // deal keeps what this shard trains on: units that the recipe lists, the
@@ -92,16 +107,28 @@ func (p *plan) deal(experience v1alpha1.Experience, index, shards int) {
 	trainedComponents := slices.DeleteFunc(p.components, func(c task.Component) bool {
 		return c.Side != task.SideTrain || asked[v1alpha1.UnitSoftwareDesign] == 0
 	})
+	trainedReplays := slices.DeleteFunc(p.replays, func(r task.Replay) bool {
+		return r.Side != task.SideTrain || asked[v1alpha1.UnitEvolutionaryReplay]+asked[v1alpha1.UnitSemanticRuntimeAlignment] == 0
+	})
 	if asked[v1alpha1.UnitRepositoryRecall] == 0 {
 		p.facts = nil
 	}
 	p.masks = share(bySize(trainedMasks), index, shards, func(m task.Mask) int { return len(m.Tests) })
+	p.replays = share(trainedReplays, index, shards, func(r task.Replay) int { return 1 + len(r.Tests) })
 	p.components = share(trainedComponents, index, shards, func(task.Component) int { return 1 })
 	p.facts = share(p.facts, index, shards, func(recall.Fact) int { return 1 })
 }
 
 func (p *plan) candidates() map[v1alpha1.UnitName]int {
+	bugs := func(unit v1alpha1.UnitName) int {
+		if p.quota[unit] == 0 {
+			return 0
+		}
+		return len(p.replays)
+	}
 	return map[v1alpha1.UnitName]int{
+		v1alpha1.UnitEvolutionaryReplay:       bugs(v1alpha1.UnitEvolutionaryReplay),
+		v1alpha1.UnitSemanticRuntimeAlignment: bugs(v1alpha1.UnitSemanticRuntimeAlignment),
 		v1alpha1.UnitContextualImplementation: len(p.masks),
 		v1alpha1.UnitSoftwareDesign:           len(p.components),
 		v1alpha1.UnitRepositoryRecall:         len(p.facts) * recall.TrainingWordings,

@@ -203,7 +203,7 @@ func TestScriptReadsObservations(t *testing.T) {
 
 // Every phrase has wordings enough, short ones, and no slot that nobody fills.
 func TestPhrases(t *testing.T) {
-	slots := []string{"{name}", "{path}", "{words}", "{line}", "{error}", "{file}"}
+	slots := []string{"{name}", "{path}", "{words}", "{line}", "{error}", "{file}", "{message}"}
 	for situation, wordings := range phrases {
 		if len(wordings) < 8 || len(slices.Compact(slices.Sorted(slices.Values(wordings)))) != len(wordings) {
 			t.Errorf("%s has %d wordings", situation, len(wordings))

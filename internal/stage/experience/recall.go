@@ -23,7 +23,7 @@ func recallSamples(p *plan, j *journal) error {
 			Path: paths[question.Facts[0]], Provenance: task.ProvenanceComputed, Verification: "answer computed from the syntax tree",
 		}}
 		sample.Meta.ContentHash = task.ContentHash(sample.Messages)
-		entries = append(entries, entry{Unit: v1alpha1.UnitRepositoryRecall, TaskID: question.ID, Sample: &sample})
+		entries = append(entries, entry{Unit: v1alpha1.UnitRepositoryRecall, TaskID: question.ID, Sample: &sample, Verified: true})
 	}
 	if len(entries) == 0 {
 		return nil

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"maps"
+	"slices"
 	"time"
 
 	"github.com/repoexpert/operator/api/v1alpha1"
@@ -104,22 +105,14 @@ func (s Stage) generate(ctx context.Context, env stage.Env, p *plan, j *journal)
 	if err := recallSamples(p, j); err != nil {
 		return err
 	}
-	units := []struct {
-		name  v1alpha1.UnitName
-		tasks []attempt
-	}{
-		{v1alpha1.UnitContextualImplementation, w.implementations(p.masks)},
-		{v1alpha1.UnitSoftwareDesign, w.reports(p.components)},
-	}
-	for _, unit := range units {
-		progress.total += min(p.quota[unit.name], len(unit.tasks))
-	}
-	for _, unit := range units {
-		if err := w.make(ctx, unit.name, unit.tasks, p.quota[unit.name], j, progress); err != nil {
-			return err
+	// A bug is repaired and tested in turn, so that it is verified once.
+	attempts := slices.Concat(w.implementations(p.masks), w.reports(p.components), w.replays(p.replays))
+	for unit, candidates := range p.candidates() {
+		if unit != v1alpha1.UnitRepositoryRecall {
+			progress.total += min(p.quota[unit], candidates)
 		}
 	}
-	return nil
+	return w.make(ctx, attempts, p.quota, j, progress)
 }
 
 // progress turns finished samples into progress lines.

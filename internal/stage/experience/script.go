@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"strconv"
 	"strings"
+	"unicode"
 
 	"github.com/repoexpert/operator/internal/agent"
 	"github.com/repoexpert/operator/internal/task"
@@ -103,10 +104,9 @@ func numbered(output string) map[int]string {
 
 func joined(lines []string) string { return strings.Join(lines, "\n") }
 
-// quoted makes a word safe for a shell.
-func quoted(text string) string {
-	if text != "" && !strings.ContainsFunc(text, func(r rune) bool { return !wordRune(r) && !strings.ContainsRune("./:-", r) }) {
-		return text
+// words adds every word of a text to a set.
+func words(set map[string]bool, text string) {
+	for word := range strings.FieldsFuncSeq(text, func(r rune) bool { return r != '_' && !unicode.IsLetter(r) && !unicode.IsDigit(r) }) {
+		set[word] = true
 	}
-	return "'" + strings.ReplaceAll(text, "'", `'\''`) + "'"
 }

@@ -23,12 +23,16 @@ const agentFolder = "repository"
 type workshop struct {
 	box      sandbox.Box
 	grader   *grading.Grader
+	dialect  language.Dialect
 	snapshot *snapshot.Snapshot
 	symbols  *symbols
+	routes   *routes
 	profile  agent.Profile
 	commit   string
 	seed     uint64
 	log      *slog.Logger
+	// last is the bug that was verified last.
+	last *checked
 }
 
 func newWorkshop(env stage.Env, p *plan, adapter language.Adapter) *workshop {
@@ -39,9 +43,9 @@ func newWorkshop(env stage.Env, p *plan, adapter language.Adapter) *workshop {
 	}
 	return &workshop{
 		box: env.Agent, snapshot: p.snapshot, profile: profile, commit: p.commit, seed: uint64(experience.Seed), log: env.Log,
-		symbols: newSymbols(p.snapshot, p.inventory),
+		symbols: newSymbols(p.snapshot, p.inventory), dialect: adapter.Dialect(), routes: newRoutes(p.inventory),
 		grader: grading.New(grading.Config{
-			Box: env.Grader, Adapter: adapter, Source: p.snapshot, Inventory: p.inventory, Baseline: p.baseline,
+			Box: env.Grader, Adapter: adapter, Source: p.snapshot, Inventory: p.inventory, Baseline: p.baseline, Coverage: p.coverage,
 			TestTimeout: experience.TestTimeout.Duration,
 		}),
 	}
@@ -49,16 +53,19 @@ func newWorkshop(env stage.Env, p *plan, adapter language.Adapter) *workshop {
 
 // attempt is one candidate of a unit.
 type attempt struct {
-	id  string
-	run func(ctx context.Context) (outcome, error)
+	unit v1alpha1.UnitName
+	id   string
+	run  func(ctx context.Context) (outcome, error)
 }
 
 // outcome is a sample, or the reason why there is none.
 type outcome struct {
 	sample *task.Sample
-	code   string
-	detail string
-	cpu    time.Duration
+	// verified says that the task itself was shown to be sound, sample or not.
+	verified bool
+	code     string
+	detail   string
+	cpu      time.Duration
 }
 
 // reject is an outcome without a sample.
@@ -66,30 +73,30 @@ func reject(code, detail string, cpu time.Duration) outcome {
 	return outcome{code: code, detail: detail, cpu: cpu}
 }
 
-// make runs candidates in order until the quota is kept. What the journal has
-// already is not run again.
-func (w *workshop) make(ctx context.Context, unit v1alpha1.UnitName, candidates []attempt, quota int, j *journal, p *progress) error {
+// make runs candidates in order until the quotas of their units are kept. What
+// the journal has already is not run again.
+func (w *workshop) make(ctx context.Context, candidates []attempt, quota map[v1alpha1.UnitName]int, j *journal, p *progress) error {
 	for _, candidate := range candidates {
-		if j.kept(unit) >= quota {
-			return nil
-		}
-		if j.done[key(unit, candidate.id)] {
+		if j.kept[candidate.unit] >= quota[candidate.unit] || j.done[key(candidate.unit, candidate.id)] {
 			continue
 		}
 		made, err := candidate.run(ctx)
 		if err != nil {
-			return fmt.Errorf("%s %s: %w", unit, candidate.id, err)
+			return fmt.Errorf("%s %s: %w", candidate.unit, candidate.id, err)
 		}
-		e := entry{Unit: unit, TaskID: candidate.id, Sample: made.sample, CPUMillis: made.cpu.Milliseconds()}
+		e := entry{
+			Unit: candidate.unit, TaskID: candidate.id, Sample: made.sample,
+			Verified: made.verified || made.sample != nil, CPUMillis: made.cpu.Milliseconds(),
+		}
 		if made.sample == nil {
-			e.Rejection = rejection(unit, candidate.id, made.code, made.detail)
-			w.log.Info("candidate rejected", "unit", unit, "task", candidate.id, "code", made.code)
+			e.Rejection = rejection(candidate.unit, candidate.id, made.code, made.detail)
+			w.log.Info("candidate rejected", "unit", candidate.unit, "task", candidate.id, "code", made.code)
 		}
 		if err := j.add(e); err != nil {
 			return err
 		}
 		if made.sample != nil {
-			p.add(string(unit))
+			p.add(string(candidate.unit))
 		}
 	}
 	return nil
@@ -111,11 +118,11 @@ func (w *workshop) play(ctx context.Context, prompt string, tree agent.Tree, s *
 	return transcript, nil
 }
 
-// sample completes a sample of a transcript.
-func (w *workshop) sample(unit v1alpha1.UnitName, id, cluster, path, verification string, t agent.Transcript, recovered bool, cpu time.Duration) *task.Sample {
-	return &task.Sample{Messages: t.Messages, Meta: task.Meta{
-		Unit: unit, TaskID: id, Cluster: cluster, Commit: w.commit, Path: path,
-		Provenance: task.ProvenanceScripted, Verification: verification, Recovered: recovered,
-		CPUSeconds: cpu.Seconds(), ContentHash: task.ContentHash(t.Messages),
-	}}
+// sample completes a sample of a scripted transcript.
+func (w *workshop) sample(meta task.Meta, t agent.Transcript, cpu time.Duration) *task.Sample {
+	meta.Provenance, meta.CPUSeconds, meta.ContentHash = task.ProvenanceScripted, cpu.Seconds(), task.ContentHash(t.Messages)
+	if meta.Commit == "" {
+		meta.Commit = w.commit
+	}
+	return &task.Sample{Messages: t.Messages, Meta: meta}
 }

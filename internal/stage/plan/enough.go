@@ -24,9 +24,10 @@ func (c candidates) figures() figures {
 	return f
 }
 
-// samples is the most training samples that the candidates can become.
+// samples is the most training samples that the candidates can become: a bug is
+// repaired and tested.
 func (f figures) samples() int {
-	return f.masks + f.components + f.replays + f.facts*recall.TrainingWordings
+	return f.masks + f.components + 2*f.replays + f.facts*recall.TrainingWordings
 }
 
 // checkEnough ends a run early that could not train or not be judged.

@@ -106,8 +106,21 @@ func (m *mine) mutant(kind task.ReplayKind, mutations []language.Mutation, stabl
 	return task.Replay{
 		ID: stableID(string(kind), strings.Join(names, "\x01"), ""), Kind: kind,
 		Cluster: m.cluster[functionID(mutations[0].Path, mutations[0].Function)], Side: task.SideTrain,
-		Paths: slices.Compact(paths), Mutations: mutations, Tests: narrowest(distinct(tests), stable, breadth),
+		Paths: slices.Compact(paths), Mutations: mutations, Slips: m.otherFaults(mutations), Tests: narrowest(distinct(tests), stable, breadth),
 	}
+}
+
+// otherFaults lists one-line faults in the lines of mutations, without these.
+func (m *mine) otherFaults(mutations []language.Mutation) []language.Mutation {
+	var others []language.Mutation
+	for _, mutation := range mutations {
+		for _, other := range m.mutations[mutation.Path] {
+			if other.Line == mutation.Line && other != mutation && m.oneLine(other) {
+				others = append(others, other)
+			}
+		}
+	}
+	return language.Spread(others, maxSlips, uint64(m.recipe.Experience.Seed))
 }
 
 // distinct keeps the first of each.

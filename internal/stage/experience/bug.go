@@ -1,0 +1,250 @@
+package experience
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/repoexpert/operator/api/v1alpha1"
+	"github.com/repoexpert/operator/internal/grading"
+	"github.com/repoexpert/operator/internal/language"
+	"github.com/repoexpert/operator/internal/task"
+)
+
+// enoughPassToPass is how many tests must go on passing for a repair to be well
+// guarded.
+const enoughPassToPass = 5
+
+// bug is a verified replay: a tree in which tests fail that pass without the bug.
+type bug struct {
+	replay task.Replay
+	task   grading.Task
+	grader *grading.Grader
+	// tree and routes are those of the fixed tree.
+	tree   grading.Source
+	routes *routes
+	// commit of the tree.
+	commit string
+	// message is what the first failing test says.
+	message string
+}
+
+// checked is a bug with what its verification cost, or why it is none.
+type checked struct {
+	id   string
+	bug  bug
+	code string
+	cpu  time.Duration
+	err  error
+}
+
+// replays are the attempts of EvolutionaryReplay and SemanticRuntimeAlignment:
+// each bug is repaired, then tested, and verified once for both.
+func (w *workshop) replays(replays []task.Replay) []attempt {
+	var attempts []attempt
+	for _, replay := range replays {
+		attempts = append(attempts,
+			attempt{unit: v1alpha1.UnitEvolutionaryReplay, id: replay.ID, run: func(ctx context.Context) (outcome, error) {
+				return w.withBug(ctx, replay, w.repair)
+			}},
+			attempt{unit: v1alpha1.UnitSemanticRuntimeAlignment, id: replay.ID, run: func(ctx context.Context) (outcome, error) {
+				return w.withBug(ctx, replay, w.writeTest)
+			}},
+		)
+	}
+	return attempts
+}
+
+// withBug verifies a bug, unless it was the last one verified, and works on it.
+// The processor time of the verification counts once.
+func (w *workshop) withBug(ctx context.Context, replay task.Replay, work func(context.Context, bug) (outcome, error)) (outcome, error) {
+	c := w.last
+	cpu := time.Duration(0)
+	if c == nil || c.id != replay.ID {
+		c = &checked{id: replay.ID}
+		c.bug, c.cpu, c.code, c.err = w.check(ctx, replay)
+		w.last, cpu = c, c.cpu
+	}
+	if c.err != nil || c.code != "" {
+		return reject(c.code, "", cpu), c.err
+	}
+	made, err := work(ctx, c.bug)
+	made.cpu += cpu
+	made.verified = true
+	if made.sample != nil {
+		made.sample.Meta.CPUSeconds = made.cpu.Seconds()
+	}
+	return made, err
+}
+
+// check puts a bug into its tree and verifies it.
+func (w *workshop) check(ctx context.Context, replay task.Replay) (bug, time.Duration, string, error) {
+	b := bug{replay: replay, grader: w.grader, tree: w.snapshot, routes: w.routes, commit: w.commit}
+	var err error
+	b.task, err = w.grader.Mutated(replay.ID, replay.Mutations, replay.Tests)
+	if errors.Is(err, grading.ErrTask) {
+		return b, 0, "bug-invalid", nil
+	}
+	if err != nil {
+		return b, 0, "", err
+	}
+	cpu, code := time.Duration(0), ""
+	b.task, cpu, code, err = noticed(ctx, w.grader, b.task)
+	if code != "" {
+		code = "bug-" + code
+	}
+	b.message = b.task.Message
+	return b, cpu, code, err
+}
+
+// noticed demands that tests fail on the broken tree, and that what an agent sees
+// of the tests passes. The code says why not.
+func noticed(ctx context.Context, grader *grading.Grader, t grading.Task) (grading.Task, time.Duration, string, error) {
+	t, grade, err := grader.Check(ctx, t)
+	cpu := grade.CPU
+	switch {
+	case err != nil:
+		return t, cpu, "", err
+	case grade.Reason == grading.Resolved:
+		return t, cpu, "tests-passed", nil
+	case grade.Reason != grading.TestsFailed:
+		return t, cpu, string(grade.Reason), nil
+	}
+	visible, err := grader.CheckVisible(ctx, t)
+	cpu += visible.CPU
+	if err == nil && !visible.Resolved {
+		return t, cpu, "visible-" + string(visible.Reason), nil
+	}
+	return t, cpu, "", err
+}
+
+func fewPassToPass(t grading.Task) bool { return len(t.PassToPass) < enoughPassToPass }
+
+// faulty lists the definitions in which a bug's lines are, in order; false where
+// some line is in none.
+func (b bug) faulty() ([]place, bool) {
+	var places []place
+	for _, path := range b.task.Paths() {
+		for _, hunk := range grading.Hunks(b.task.Fixed[path], b.task.Broken[path]) {
+			p, inside := b.routes.around(path, hunk.Lines)
+			if !inside {
+				return nil, false
+			}
+			if !slices.ContainsFunc(places, func(other place) bool { return other.id() == p.id() }) {
+				places = append(places, p)
+			}
+		}
+	}
+	return places, len(places) > 0
+}
+
+// around returns the function or method that holds lines of a file.
+func (r *routes) around(path string, lines task.Lines) (place, bool) {
+	last := max(lines.Start, lines.End)
+	for _, p := range r.places {
+		if p.module.Path == path && p.definition.Kind != language.KindClass && p.definition.StartLine <= lines.Start && p.definition.EndLine >= last {
+			return p, true
+		}
+	}
+	return place{}, false
+}
+
+// symptom is where a bug shows: a function that a failing test calls, and the ways
+// from it to all that is faulty.
+type symptom struct {
+	entry place
+	ways  [][]place
+	test  string
+}
+
+// symptom picks, among the functions that failing tests name, the one with the
+// longest way to the fault: the further, the less the text gives away.
+func (b bug) symptom() (symptom, bool) {
+	faulty, ok := b.faulty()
+	if !ok {
+		return symptom{}, false
+	}
+	var best symptom
+	found := false
+	for _, id := range b.task.FailToPass {
+		file, name := language.SplitTest(id)
+		test, known := b.routes.find(file, name)
+		if !known {
+			continue
+		}
+		for _, entry := range b.routes.from(test) {
+			ways, reach := b.ways(entry, faulty)
+			if reach && (!found || hops(ways) > hops(best.ways)) {
+				best, found = symptom{entry: entry, ways: ways, test: id}, true
+			}
+		}
+	}
+	return best, found
+}
+
+func (b bug) ways(entry place, faulty []place) ([][]place, bool) {
+	var ways [][]place
+	for _, goal := range faulty {
+		way := b.routes.route(entry, goal)
+		if way == nil {
+			return nil, false
+		}
+		ways = append(ways, way)
+	}
+	return ways, true
+}
+
+func hops(ways [][]place) int {
+	n := 0
+	for _, way := range ways {
+		n += len(way)
+	}
+	return n
+}
+
+// issue is the text of the task: the commit's own words where there are any, else
+// what happens and where it shows. It holds no name that the repair adds.
+func (b bug) issue(s symptom, th *thoughts) string {
+	if b.replay.Issue != "" {
+		return b.replay.Issue
+	}
+	name := "`" + s.entry.definition.Name + "` in " + s.entry.module.Path
+	if b.message == "" || b.givesAway(b.message) {
+		return th.say("issue", "{name}", name)
+	}
+	return th.say("issue with message", "{name}", name, "{message}", b.message)
+}
+
+// givesAway says whether a text names a failing test, or something that only the
+// repaired lines name.
+func (b bug) givesAway(text string) bool {
+	said := map[string]bool{}
+	words(said, text)
+	for _, id := range b.task.FailToPass {
+		_, name := language.SplitTest(id)
+		if said[name[strings.LastIndexByte(name, '.')+1:]] {
+			return true
+		}
+	}
+	for _, path := range b.task.Paths() {
+		before, added := map[string]bool{}, map[string]bool{}
+		words(before, string(b.task.Broken[path]))
+		for _, hunk := range grading.Hunks(b.task.Broken[path], b.task.Fixed[path]) {
+			words(added, joined(hunk.Text))
+		}
+		for word := range added {
+			if !before[word] && said[word] {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// verification says what was executed.
+func (b bug) verification(end string) string {
+	return fmt.Sprintf("%s: %d tests fail with the bug, %d others pass; %s", b.replay.Kind, len(b.task.FailToPass), len(b.task.PassToPass), end)
+}
