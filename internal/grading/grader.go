@@ -41,7 +41,7 @@ type Grader struct {
 	stable   []string
 	isStable map[string]bool
 	// known are all tests that the baseline saw.
-	known map[string]bool
+	known    map[string]bool
 	coverage *language.Coverage
 	timeout  time.Duration
 }

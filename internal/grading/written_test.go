@@ -79,17 +79,16 @@ func TestGradeWritten(t *testing.T) {
 			patch: Diff("tests/unit/test_stock.py", existing, append(bytes.Clone(existing), "\n\ndef test_tax_is_added():\n    from bookshop import total\n    assert total([200, 300]) == 535\n"...)),
 			want:  Resolved, tests: []string{"tests/unit/test_stock.py::test_tax_is_added"},
 		},
-		"does not import":       {patch: added("tests/unit/test_tax.py", "import nowhere\n"+reproduces), want: CollectionError},
-		"no syntax":             {patch: added("tests/unit/test_tax.py", "def test_x(:\n"), want: CollectionError},
-		"passes before":         {patch: added("tests/unit/test_tax.py", head+"def test_nothing():\n    assert total([]) == 0\n"), want: TestPassesBefore},
-		"fails after":           {patch: added("tests/unit/test_tax.py", head+"def test_wrong():\n    assert total([200, 300]) == 536\n"), want: TestFailsAfter},
-		"one of two fails":      {patch: added("tests/unit/test_tax.py", reproduces+"\n\ndef test_wrong():\n    assert total([1]) == 9\n"), want: TestFailsAfter},
-		"fails in its set-up":   {patch: added("tests/unit/test_tax.py", "import pytest\n\n\n@pytest.fixture\ndef broken():\n    raise OSError\n\n\ndef test_x(broken):\n    pass\n"), want: TestNotRun},
-		"adds none":             {patch: added("tests/unit/test_tax.py", head), want: TestsMissing},
-		"repairs instead":       {patch: checked.Gold(), want: PatchOutsideSource},
-		"out of the tree":       {patch: strings.ReplaceAll(added("tests/test_tax.py", reproduces), "tests/test_tax.py", "../test_tax.py"), want: PatchOutsideSource},
-		"a plug-in for pytest":  {patch: added("tests/conftest.py", reproduces), want: PatchOutsideSource},
-		"repairs in its import": {patch: added("tests/unit/test_tax.py", "import bookshop.prices\nbookshop.prices.total = lambda p: 0\n"+reproduces), want: TestFailsAfter},
+		"does not import":      {patch: added("tests/unit/test_tax.py", "import nowhere\n"+reproduces), want: CollectionError},
+		"no syntax":            {patch: added("tests/unit/test_tax.py", "def test_x(:\n"), want: CollectionError},
+		"passes before":        {patch: added("tests/unit/test_tax.py", head+"def test_nothing():\n    assert total([]) == 0\n"), want: TestPassesBefore},
+		"fails after":          {patch: added("tests/unit/test_tax.py", head+"def test_wrong():\n    assert total([200, 300]) == 536\n"), want: TestFailsAfter},
+		"one of two fails":     {patch: added("tests/unit/test_tax.py", reproduces+"\n\ndef test_wrong():\n    assert total([1]) == 9\n"), want: TestFailsAfter},
+		"fails in its set-up":  {patch: added("tests/unit/test_tax.py", "import pytest\n\n\n@pytest.fixture\ndef broken():\n    raise OSError\n\n\ndef test_x(broken):\n    pass\n"), want: TestNotRun},
+		"adds none":            {patch: added("tests/unit/test_tax.py", head), want: TestsMissing},
+		"repairs instead":      {patch: checked.Gold(), want: PatchOutsideSource},
+		"out of the tree":      {patch: strings.ReplaceAll(added("tests/test_tax.py", reproduces), "tests/test_tax.py", "../test_tax.py"), want: PatchOutsideSource},
+		"a plug-in for pytest": {patch: added("tests/conftest.py", reproduces), want: PatchOutsideSource},
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
@@ -127,7 +126,7 @@ func TestCopiedTests(t *testing.T) {
 		want bool
 	}{
 		"a visible test":           {"def test_other(price):\n    assert discounted(price) <= price\n", true},
-		"a hidden test":            {"def test_other(prices, want):\n    assert total(prices) == want\n\ndef test_third():\n    assert total([1, 2, 3]) == total((3, 2, 1)) + total([])\n", false},
+		"a hidden test":            {"def test_other(prices, want):\n    assert total(prices) == want\n", false},
 		"a test of its own":        {"def test_other():\n    assert total([2, 3]) > total([2])\n    assert total([2, 3]) > total([3])\n", false},
 		"too short to be compared": {"x = 1\n", false},
 	}
