@@ -35,12 +35,6 @@ type Adapter interface {
 	// the report cannot be trusted.
 	RunTests(ctx context.Context, box sandbox.Box, dir string, request TestRequest) (*TestReport, error)
 
-	// Mutate lists the faults that can be put into functions of source files of the
-	// tree, by path, start, operator and replacement. It parses and executes none;
-	// the same tree gives the same list. Call it before any repository code runs in
-	// the box. Errors as Inspect.
-	Mutate(ctx context.Context, box sandbox.Box, dir string, paths []string) ([]Mutation, error)
-
 	// Dialect says how a scripted agent works with the language.
 	Dialect() Dialect
 }
