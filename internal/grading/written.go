@@ -10,6 +10,7 @@ import (
 
 	"github.com/repoexpert/operator/internal/language"
 	"github.com/repoexpert/operator/internal/ngram"
+	"github.com/repoexpert/operator/internal/patch"
 )
 
 const (
@@ -115,7 +116,7 @@ func (g *Grader) added(t Task, report *language.TestReport) []string {
 
 // fails is why the tests do not show the fault; empty when one does.
 func fails(report *language.TestReport, tests []string) Reason {
-	if reason := reason(report.State, 0, 0); reason != Resolved {
+	if reason := stateReason(report.State); reason != Resolved {
 		return reason
 	}
 	if len(tests) == 0 {
@@ -157,7 +158,7 @@ func covered(t Task, coverage *language.Coverage) (hit, changed int) {
 				}
 			}
 		}
-		for _, hunk := range Hunks(t.Fixed[path], t.Broken[path]) {
+		for _, hunk := range patch.Hunks(t.Fixed[path], t.Broken[path]) {
 			for line := hunk.Lines.Start; line <= hunk.Lines.End; line++ {
 				changed++
 				if executed[line] {
