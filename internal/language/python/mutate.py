@@ -41,7 +41,7 @@ SCHEMA = "repoexpert.dev/mutations/v1"
 MAX_TEXT = 200  # of a function's name, as in inspect.py
 MAX_REPLACEMENT = 1000  # bytes
 MAX_NUMBER = 1000  # larger ones seldom mark a boundary
-MAX_GUARD = 3  # statements
+MAX_BRANCH = 3  # statements
 FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef)
 DEFINITIONS = FUNCTIONS + (ast.ClassDef,)
 FOR_LOOPS = (ast.For, ast.AsyncFor)
@@ -346,7 +346,12 @@ def mentions(node, names):
 
 
 def is_unverifiable(test):
-    return mentions(test, UNVERIFIABLE)
+    return mentions(test, UNVERIFIABLE) or any(is_system_name(child) for child in ast.walk(test))
+
+
+def is_system_name(node):
+    """Whether a node is `os.name`."""
+    return isinstance(node, ast.Attribute) and node.attr == "name" and getattr(node.value, "id", "") == "os"
 
 
 class Site:
@@ -412,16 +417,17 @@ class Site:
         return [self.node]
 
     def removed(self):
-        """The fault that takes a statement out: whole lines where others stay, else by `pass`."""
+        """The fault that takes the lines of a statement out, in a list, if others stay in its block.
+
+        A `pass` in its place would tell where it was.
+        """
         source, node = self.source, self.node
         first, last = source.starts[node.lineno - 1], source.line_end(node.end_lineno)
         before = source.data[first:source.start(node)]
         after = source.data[source.end(node):last].strip()
         alone = not before.strip() and (not after or after.startswith(b"#"))
         is_elif = source.data.startswith(b"elif", source.start(node))
-        if alone and (len(self.block()) > 1 or is_elif):
-            return first, last, b""
-        return self.replaced(node, b"pass")
+        return [(first, last, b"")] if alone and (len(self.block()) > 1 or is_elif) else []
 
     def is_default(self):
         return isinstance(self.above(), ast.arguments)
@@ -554,7 +560,8 @@ def neighbours(site, node):
 
 
 def boolean_literal(site):
-    return [] if site.is_default() else inverse(site, site.node)
+    # Without its `while True`, a function is no mistake but a ruin.
+    return [] if site.is_default() or isinstance(site.above(), ast.While) else inverse(site, site.node)
 
 
 def inverse(site, node):
@@ -614,7 +621,7 @@ def return_none(site):
 
 
 def statement_removal(site):
-    return [site.removed()] if is_removable(site) else []
+    return site.removed() if is_removable(site) else []
 
 
 def is_removable(site):
@@ -634,17 +641,18 @@ def is_removable(site):
     return len(targets) == 1 and any(isinstance(child, ast.Name) and child.id == targets[0].id for child in ast.walk(node.value))
 
 
-def guard_removal(site):
-    """Leave out an `if` that ends the function or the round of a loop."""
-    node, last = site.node, site.node.body[-1]
-    if node.orelse or len(node.body) > MAX_GUARD or is_unverifiable(node.test):
+SIMPLE = (ast.Expr, ast.Assign, ast.AugAssign, ast.Delete, ast.Return, ast.Raise, ast.Continue, ast.Break)
+
+
+def branch_removal(site):
+    """Leave out a short `if` without `else`: a special case that was not thought of."""
+    node = site.node
+    plain = len(node.body) <= MAX_BRANCH and all(isinstance(inner, SIMPLE) for inner in node.body)
+    if node.orelse or not plain or is_unverifiable(node.test):
         return []
-    if isinstance(last, (ast.Break, ast.Continue)):
-        leaves = isinstance(site.loop(), FOR_LOOPS)
-    else:
-        leaves = isinstance(last, (ast.Return, ast.Raise))
-    inner = (child for child in ast.walk(node) if isinstance(child, DEFINITIONS + (ast.Yield, ast.YieldFrom)))
-    return [site.removed()] if leaves and not any(inner) else []
+    inner = [type(child) for child in ast.walk(node)]
+    ends_loop = ast.Break in inner and isinstance(site.loop(), ast.While)
+    return [] if ends_loop or ast.Yield in inner or ast.YieldFrom in inner else site.removed()
 
 
 def break_continue(site):
@@ -798,6 +806,7 @@ OPERATORS = {
     "augmented-assignment": (ast.AugAssign, augmented_assignment),
     "boolean-literal": (ast.Constant, boolean_literal),
     "boolean-operator": (ast.BoolOp, boolean_operator),
+    "branch-removal": (ast.If, branch_removal),
     "break-continue": ((ast.Break, ast.Continue), break_continue),
     "comparison-boundary": (ast.Compare, comparison_boundary),
     "comparison-negation": (ast.Compare, comparison_negation),
@@ -808,7 +817,6 @@ OPERATORS = {
     "exception-type": ((ast.Raise, ast.ExceptHandler), exception_type),
     "fallback-removal": (ast.Call, fallback_removal),
     "function-swap": (ast.Call, function_swap),
-    "guard-removal": (ast.If, guard_removal),
     "keyword-removal": (ast.Call, keyword_removal),
     "membership": (ast.Compare, membership),
     "operand-removal": (ast.BoolOp, operand_removal),
