@@ -70,7 +70,7 @@ def parse_arguments():
     parser.add_argument("--max-file-bytes", type=int, default=1 << 20)
     parser.add_argument("--max-bytes", type=int, default=64 << 20, help="of all files")
     # Every fault compiles its function, so that time grows with the square of its size.
-    parser.add_argument("--max-function-bytes", type=int, default=32 << 10)
+    parser.add_argument("--max-function-bytes", type=int, default=16 << 10)
     parser.add_argument("--max-mutations", type=int, default=50000)
     return parser.parse_args()
 
@@ -182,10 +182,12 @@ class Function:
         return True
 
     def joins_words(self, fault):
+        """Whether a fault makes one name of two, as in `return-x` without its sign."""
         data = self.source.data
-        before, after = data[:fault.start][-1:], data[fault.end:fault.end + 1]
-        inner = fault.replacement or after
-        return (is_word(before) and is_word(inner[:1])) or (is_word(inner[-1:]) and is_word(after) and fault.replacement != b"")
+        before, after = data[max(fault.start - 1, 0):fault.start], data[fault.end:fault.end + 1]
+        text = fault.replacement
+        joined = text and is_word(text[-1:]) and is_word(after)
+        return joined or is_word(before) and is_word(text[:1] or after)
 
     def compiled(self, fault):
         """A digest of the bytecode, None if the function does not compile.
@@ -269,8 +271,8 @@ def functions(body):
             continue
         if isinstance(node, ast.ClassDef):
             prefix, inner = prefix + node.name + ".", node.body
-        elif isinstance(node, ast.If) and is_unverifiable(node.test):
-            inner = node.orelse if mentions(node.test, ["TYPE_CHECKING"]) else node.body + node.orelse
+        elif isinstance(node, ast.If) and mentions(node.test, ["TYPE_CHECKING"]):
+            inner = node.orelse
         else:
             inner = [child for child in ast.iter_child_nodes(node) if not isinstance(child, ast.expr)]
         stack.extend((prefix, child) for child in reversed(inner))
@@ -560,7 +562,7 @@ def neighbours(site, node):
 
 
 def boolean_literal(site):
-    # Without its `while True`, a function is no mistake but a ruin.
+    # Nobody writes `while False`.
     return [] if site.is_default() or isinstance(site.above(), ast.While) else inverse(site, site.node)
 
 
@@ -613,9 +615,16 @@ def default_value(site):
     return found
 
 
+CONDITIONS = (ast.Compare, ast.BoolOp, ast.UnaryOp, ast.Constant)
+PREDICATES = frozenset(["isinstance", "issubclass", "hasattr", "callable", "any", "all", "bool"])
+
+
 def return_none(site):
+    """Forget to return what was made; None for a condition would only say no."""
     value = site.node.value
-    if value is None or isinstance(value, ast.Constant) or mentions(value, ["NotImplemented"]):
+    if value is None or isinstance(value, CONDITIONS) or mentions(value, ["NotImplemented"]):
+        return []
+    if isinstance(value, ast.Call) and (called(value) in PREDICATES or called(value).startswith(("is_", "has_"))):
         return []
     return [site.replaced(site.node, b"return None")]
 

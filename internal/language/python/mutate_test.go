@@ -124,7 +124,7 @@ func TestMutateOperators(t *testing.T) {
 		"branches":                 {"branch-removal", "if a:\n        raise ValueError(b)\n    for x in b:\n        if x:\n            continue\n        a(x)\n    if c is None:\n        c = a\n    return a", []string{"-if a:\n        raise ValueError(b)", "-if x:\n            continue", "-if c is None:\n        c = a"}},
 		"no branches":              {"branch-removal", "if a:\n        return 1\n    else:\n        a()\n    while a:\n        if b:\n            break\n        a()\n    if c:\n        def g(): pass\n        return g\n    if os.name == 'nt':\n        a()\n    if b:\n        yield 1", nil},
 		"a branch of several":      {"branch-removal", "if a:\n        b()\n    elif b:\n        return c\n    return a", []string{"-elif b:\n        return c"}},
-		"results":                  {"return-none", "if a:\n        return b.c\n    if b:\n        return\n    if c:\n        return NotImplemented\n    return True", []string{"return None"}},
+		"results":                  {"return-none", "if a:\n        return b.c\n    if b:\n        return\n    if c:\n        return NotImplemented\n    if a < b:\n        return isinstance(a, b)\n    return not a", []string{"return None"}},
 		"loops":                    {"break-continue", "for x in a:\n        if x:\n            break\n        if b:\n            continue\n        c()\n    while a:\n        if b:\n            break\n        c()", []string{"continue", "break"}},
 		"arguments":                {"argument-swap", "return a(b, c), a(b, b), isinstance(b, c), a(b, c.d), a(*b, c)", []string{"return a(c, b), a(b, b), isinstance(b, c), a(b, c.d), a(*b, c)"}},
 		"options":                  {"keyword-removal", "return a(b, x=(c), y=1), a(x=1), a(b, **c)", []string{"return a(b, y=1), a(x=1), a(b, **c)", "return a(b, x=(c)), a(x=1), a(b, **c)"}},
@@ -267,7 +267,7 @@ func TestMutatePlaces(t *testing.T) {
 		"async":          {"async def f(a):\n    async with a as b:\n        return await b < 1\n", "async def f(a):\n    async with a as b:\n        return await b <= 1\n"},
 		"a lambda":       {"def f(a):\n    return lambda b: a < b\n", "def f(a):\n    return lambda b: a <= b\n"},
 		"after f-string": {"def f(a):\n    return f'ä{a!r:>{2}}' if a < 1 else a\n", "def f(a):\n    return f'ä{a!r:>{2}}' if a <= 1 else a\n"},
-		"nonlocal":       {"def f(a):\n    def g():\n        nonlocal a\n        a = 0 < a\n    return g\n", "def f(a):\n    def g():\n        nonlocal a\n        a = 0 <= a\n    return g\n"},
+		"nonlocal":       {"def f(a):\n    def g():\n        nonlocal a\n        return a < 1\n    return g\n", "def f(a):\n    def g():\n        nonlocal a\n        return a <= 1\n    return g\n"},
 		"match":          {"def f(a):\n    match a:\n        case {'x': b} if b < 1:\n            return b\n", "def f(a):\n    match a:\n        case {'x': b} if b <= 1:\n            return b\n"},
 	}
 	files := map[string]string{}
