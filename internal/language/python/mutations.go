@@ -55,13 +55,13 @@ var mutator = parser{name: "mutator", program: mutateFile, output: "mutations.js
 //	function-swap         min for max, startswith for endswith
 //	conversion-removal    a value is not stripped, sorted or converted
 //
-// The first ten and statement removal are those of the mutation testing
-// literature, where faults of one small change were shown to stand for others:
-// DeMillo, Lipton and Sayward 1978, "Hints on Test Data Selection"; Offutt et al.
-// 1996, "An Experimental Determination of Sufficient Mutant Operators" (ABS, AOR,
-// LCR, ROR, UOI); Delamaro et al. 2014 and Deng, Offutt and Li 2013 for leaving out
-// operands and statements. The others follow the mutators of mutmut, cosmic-ray
-// and SWE-smith (Yang et al. 2025).
+// Those up to constant-off-by-one, and statement-removal, are from the literature
+// on mutation testing, where faults of one small change were shown to stand for
+// others: DeMillo, Lipton and Sayward 1978, "Hints on Test Data Selection"; Offutt
+// et al. 1996, "An Experimental Determination of Sufficient Mutant Operators" (ABS,
+// AOR, LCR, ROR, UOI); Delamaro et al. 2014 and Deng, Offutt and Li 2013 for leaving
+// out operands and statements. The others follow the mutators of mutmut,
+// cosmic-ray and SWE-smith (Yang et al. 2025).
 var mutationOperators = []string{
 	"argument-swap", "arithmetic-operator", "augmented-assignment", "boolean-literal", "boolean-operator",
 	"branch-removal", "break-continue", "comparison-boundary", "comparison-negation", "condition-negation", "constant-off-by-one",
