@@ -22,7 +22,6 @@ import (
 	"github.com/repoexpert/operator/internal/language"
 	"github.com/repoexpert/operator/internal/language/conformance"
 	"github.com/repoexpert/operator/internal/language/python"
-	"github.com/repoexpert/operator/internal/snapshot"
 	"github.com/repoexpert/operator/internal/stage"
 	planstage "github.com/repoexpert/operator/internal/stage/plan"
 	"github.com/repoexpert/operator/internal/task"
@@ -112,6 +111,36 @@ func markModule(source []byte, module language.Module) []byte {
 	return bytes.Join(lines, nil)
 }
 
+// historyOf is a history that ends with a tree: before its last commit a
+// function was wrong and no test noticed.
+func historyOf(t *testing.T, tree fs.FS) []conformance.Commit {
+	t.Helper()
+	before := fstest.MapFS{}
+	err := fs.WalkDir(tree, ".", func(name string, entry fs.DirEntry, err error) error {
+		if err != nil || entry.IsDir() {
+			return err
+		}
+		content, err := fs.ReadFile(tree, name)
+		before[name] = &fstest.MapFile{Data: content}
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	undo := func(file, now, then string) {
+		if !strings.Contains(string(before[file].Data), now) {
+			t.Fatalf("%s does not hold %q", file, now)
+		}
+		before[file].Data = []byte(strings.Replace(string(before[file].Data), now, then, 1))
+	}
+	undo("src/bookshop/prices.py", "return net + tax", "return net")
+	undo("tests/unit/test_prices.py", `[([], 0), ([100], 107), ([100, 200], 321)]`, `[([], 0)]`)
+	return []conformance.Commit{
+		{Message: "Prices", Tree: before},
+		{Message: "Fix the sum of a basket\n\nCustomers paid no tax when they bought several books at once (#12).", Tree: tree},
+	}
+}
+
 // planned is an artifact volume with a snapshot and a plan of it, both as the
 // stages before make them, and the environment of the stage Experience.
 func planned(t *testing.T, tree fs.FS) stage.Env {
@@ -126,9 +155,7 @@ func planned(t *testing.T, tree fs.FS) stage.Env {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := os.WriteFile(filepath.Join(draft.Path(), snapshot.TreeFile), conformance.Tar(t, tree), 0o600); err != nil {
-		t.Fatal(err)
-	}
+	conformance.Snapshot(t, draft.Path(), historyOf(t, tree)...)
 	digest, err := draft.Seal(artifact.Manifest{Stage: string(v1alpha1.StageFetch), Key: keys.Snapshot})
 	if err != nil {
 		t.Fatal(err)

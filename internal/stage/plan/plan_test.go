@@ -25,7 +25,6 @@ import (
 	"github.com/repoexpert/operator/internal/language/python"
 	"github.com/repoexpert/operator/internal/ledger"
 	"github.com/repoexpert/operator/internal/recall"
-	"github.com/repoexpert/operator/internal/snapshot"
 	"github.com/repoexpert/operator/internal/stage"
 	"github.com/repoexpert/operator/internal/task"
 )
@@ -81,9 +80,7 @@ func newWorld(t *testing.T, tree fs.FS, recipe v1alpha1.Recipe) world {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := os.WriteFile(filepath.Join(draft.Path(), snapshot.TreeFile), conformance.Tar(t, tree), 0o600); err != nil {
-		t.Fatal(err)
-	}
+	conformance.Snapshot(t, draft.Path(), conformance.Commit{Message: "All of it", Tree: tree})
 	digest, err := draft.Seal(artifact.Manifest{Stage: string(v1alpha1.StageFetch), Key: keys.Snapshot})
 	if err != nil {
 		t.Fatal(err)
@@ -115,7 +112,7 @@ func (w world) content(t *testing.T) map[string]string {
 		t.Fatal(err)
 	}
 	content := map[string]string{}
-	for _, name := range []string{artifact.ManifestName, task.InventoryFile, task.BaselineFile, task.FactsFile, task.MasksFile, task.ComponentsFile, task.HeldOutFile} {
+	for _, name := range []string{artifact.ManifestName, task.InventoryFile, task.BaselineFile, task.FactsFile, task.MasksFile, task.ComponentsFile, task.HeldOutFile, task.ReplaysFile, task.CoverageFile} {
 		raw, err := os.ReadFile(filepath.Join(folder, name))
 		if err != nil {
 			t.Fatal(err)
