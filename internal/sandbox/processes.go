@@ -87,6 +87,25 @@ func descendants(all []process, of ...int) []int {
 	return found
 }
 
+// residentPages sums the memory of processes; pages that they share count for
+// each.
+func residentPages(pids []int) int64 {
+	var total int64
+	for _, pid := range pids {
+		raw, err := os.ReadFile("/proc/" + strconv.Itoa(pid) + "/statm")
+		if err != nil {
+			continue
+		}
+		if fields := bytes.Fields(raw); len(fields) > 1 {
+			pages, err := strconv.ParseInt(string(fields[1]), 10, 64)
+			if err == nil {
+				total += pages
+			}
+		}
+	}
+	return total
+}
+
 // killAll kills the processes that find returns. They are stopped first, round
 // by round: a stopped process does not fork and still takes a place under the
 // limit of processes, so a fork bomb runs out of them.
