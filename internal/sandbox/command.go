@@ -213,6 +213,18 @@ func (c *children) endAll(why string) {
 	}
 }
 
+// endStopped ends the commands whose keepers are stopped: only a command does
+// that, to outstay its time.
+func (c *children) endStopped() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for pid, command := range c.keepers {
+		if keeper, ok := readProcess(pid); ok && keeper.stopped {
+			command.end("")
+		}
+	}
+}
+
 func (c *children) endLargest(why string) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -276,7 +288,7 @@ func (c *children) orphans(all []process) []int {
 	}
 	var found []int
 	for _, p := range all {
-		if p.parent == self && p.session != session && !c.keepers[p.pid] {
+		if p.parent == self && p.session != session && c.keepers[p.pid] == nil {
 			found = append(found, p.pid)
 		}
 	}

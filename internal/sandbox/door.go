@@ -25,6 +25,8 @@ type door struct {
 	// its place.
 	device, inode uint64
 	closed        bool
+	// refused counts connections since the last time that the door was mended.
+	refused int
 }
 
 func openDoor(path string, log *slog.Logger) (*door, error) {
@@ -67,6 +69,10 @@ func (d *door) listen() error {
 func (d *door) mend() {
 	d.mu.Lock()
 	defer d.mu.Unlock()
+	if d.refused > 0 {
+		d.log.Warn("commands tried to speak to the server", "times", d.refused)
+		d.refused = 0
+	}
 	var at unix.Stat_t
 	err := unix.Lstat(d.path, &at)
 	if d.closed || err == nil && at.Dev == d.device && at.Ino == d.inode && at.Mode == unix.S_IFSOCK|socketMode {
@@ -95,10 +101,16 @@ func (d *door) Accept() (net.Conn, error) {
 		case welcome(conn):
 			return conn, nil
 		default:
-			d.log.Warn("a command tried to speak to the server")
+			d.refuse()
 			_ = conn.Close() // it gets no answer
 		}
 	}
+}
+
+func (d *door) refuse() {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.refused++
 }
 
 func (d *door) replaced(listener *net.UnixListener) bool {

@@ -79,6 +79,7 @@ func (g *guard) run(ctx context.Context) {
 			if !g.children.none() && g.diskUsedUp() {
 				g.children.endAll(killedForDisk)
 			}
+			g.children.endStopped()
 		}
 	}
 }

@@ -13,6 +13,8 @@ const killRounds = 50
 // process is one line of /proc.
 type process struct {
 	pid, parent, session int
+	// stopped by a signal.
+	stopped bool
 }
 
 // listProcesses reads all processes that this one can see.
@@ -53,7 +55,7 @@ func parseStat(pid int, raw []byte) (process, bool) {
 	}
 	parent, err := strconv.Atoi(string(fields[1]))
 	session, err2 := strconv.Atoi(string(fields[3]))
-	return process{pid: pid, parent: parent, session: session}, err == nil && err2 == nil
+	return process{pid: pid, parent: parent, session: session, stopped: fields[0][0] == 'T'}, err == nil && err2 == nil
 }
 
 func cutLast(raw []byte, sep byte) (before, after []byte, found bool) {
