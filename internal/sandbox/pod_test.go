@@ -12,7 +12,9 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
+	"syscall"
 	"testing"
+	"time"
 )
 
 // podVariable tells this test binary to be a sidecar instead.
@@ -66,7 +68,9 @@ type pod struct {
 	box
 	// dir holds the pod's folders; root, scratch and socket are among them.
 	dir, scratch string
-	log          *logFile
+	// parent is the process that made the namespaces.
+	parent int
+	log    *logFile
 }
 
 // startPod returns false where the machine cannot give a process its own
@@ -121,6 +125,7 @@ func (p *pod) start(t testing.TB, options Options) {
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
+	p.parent = cmd.Process.Pid
 	t.Cleanup(func() {
 		// The first process of a namespace takes the others along.
 		_ = cmd.Process.Kill()
@@ -189,4 +194,42 @@ func (l *logFile) String() string {
 		return err.Error()
 	}
 	return strings.TrimSpace(string(raw))
+}
+
+// first is the server's process as this machine counts.
+func (p *pod) first(t testing.TB) int {
+	t.Helper()
+	for _, found := range listProcesses() {
+		if found.parent != p.parent {
+			continue
+		}
+		return found.pid
+	}
+	t.Fatal("the server is gone")
+	return 0
+}
+
+func TestTheKubeletEndsTheServerAndCommandsDoNot(t *testing.T) {
+	p, ok := startPod(t)
+	if !ok {
+		return
+	}
+	started := filepath.Join(p.scratch, "started")
+	ended := make(chan Result, 1)
+	go func() { ended <- p.shell(t, "kill -TERM 1; touch "+started+"; sleep 1000", func(c *Command) { c.Timeout = 3 * time.Second }) }()
+	await(t, "a command to run", func() bool { _, err := os.Stat(started); return err == nil })
+	server := p.first(t)
+	if err := syscall.Kill(server, syscall.SIGTERM); err != nil {
+		t.Fatal(err)
+	}
+	if result := <-ended; !result.TimedOut {
+		t.Errorf("the command ended with %d, %q", result.ExitCode, result.Output)
+	}
+	if got := p.shell(t, "echo still").Output; got != "still\n" {
+		t.Errorf("the server does not answer: %q", got)
+	}
+	if err := syscall.Kill(server, syscall.SIGTERM); err != nil {
+		t.Fatal(err)
+	}
+	await(t, "the server to end", func() bool { return len(running(t, filepath.Join(p.dir, "worker"))) == 0 })
 }

@@ -269,7 +269,11 @@ func (u *unpacker) write(into *os.Root, base string, mode fs.FileMode, content i
 	// Without the file's own ReadFrom, which finds out each time that it has no
 	// faster way and takes a new buffer.
 	_, err = io.CopyBuffer(struct{ io.Writer }{file}, content, u.buffer())
-	if err := errors.Join(err, file.Close()); err != nil {
+	err = errors.Join(err, file.Close())
+	switch {
+	case errors.Is(err, io.ErrUnexpectedEOF):
+		return refuse("the archive ends in %s", printable(base))
+	case err != nil:
 		return fmt.Errorf("write %s: %w", printable(base), err)
 	}
 	return nil
