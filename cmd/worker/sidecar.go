@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -18,6 +19,7 @@ import (
 
 func newExec() *cobra.Command {
 	var socket, root, environment, isolation string
+	var scratch []string
 	cmd := &cobra.Command{
 		Use:   "exec",
 		Short: "Execute what the worker orders over a unix socket, in a sidecar",
@@ -26,7 +28,7 @@ func newExec() *cobra.Command {
 server, the metadata address or the cluster's names.`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			options := sandbox.Options{Root: root, EnvironmentDir: environment, Log: slog.New(slog.NewJSONHandler(cmd.OutOrStdout(), nil))}
+			options := sandbox.Options{Root: root, EnvironmentDir: environment, Scratch: scratch, Log: slog.New(slog.NewJSONHandler(cmd.OutOrStdout(), nil))}
 			switch v1alpha1.NetworkIsolation(isolation) {
 			case v1alpha1.NetworkIsolationEnforced:
 				options.Isolated, options.Probes = true, sandbox.DefaultProbes()
@@ -38,12 +40,16 @@ server, the metadata address or the cluster's names.`,
 			if err != nil {
 				return err
 			}
-			return errors.Join(server.Listen(cmd.Context(), socket), server.Close())
+			// The sidecar judges by itself which signals end it.
+			ctx, stop := server.Signals(context.WithoutCancel(cmd.Context()))
+			defer stop()
+			return errors.Join(server.Listen(ctx, socket), server.Close())
 		},
 	}
 	cmd.Flags().StringVar(&socket, "socket", contract.SidecarSocketPath+"/"+contract.SocketName, "unix socket to listen on")
 	cmd.Flags().StringVar(&root, "root", contract.WorkspacePath, "folder of the working trees")
 	cmd.Flags().StringVar(&environment, "environment", contract.EnvironmentPath, "folder that setup commands install into")
+	cmd.Flags().StringSliceVar(&scratch, "scratch", nil, "folders that are emptied when a tree is put and nothing else is in use")
 	cmd.Flags().StringVar(&isolation, "isolation", string(v1alpha1.NetworkIsolationEnforced), "Enforced or NotEnforced")
 	return cmd
 }

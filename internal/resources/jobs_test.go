@@ -327,7 +327,8 @@ func TestIsolationReachesTheSandbox(t *testing.T) {
 		run := makeRun(v1alpha1.Pods{})
 		run.Spec.Recipe.NetworkIsolation = isolation
 		pod := makeJob(t, run, v1alpha1.StagePlan, v1alpha1.ReadWriteMany).Spec.Template.Spec
-		want := []string{"/repoexpert/bin/worker", "exec", "--socket", "/repoexpert/socket/exec.sock", "--root", "/workspace", "--isolation"}
+		want := []string{"/repoexpert/bin/worker", "exec", "--socket", "/repoexpert/socket/exec.sock", "--root", "/workspace",
+			"--scratch", "/tmp", "--scratch", "/dev/shm", "--isolation"}
 		if isolation == "" {
 			isolation = v1alpha1.NetworkIsolationEnforced
 		}

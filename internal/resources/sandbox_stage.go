@@ -105,7 +105,8 @@ func (b *builder) sidecar(name string) {
 	if isolation == "" {
 		isolation = v1alpha1.NetworkIsolationEnforced
 	}
-	c.Command = []string{binary, "exec", "--socket", socket, "--root", contract.WorkspacePath, "--isolation", string(isolation)}
+	c.Command = []string{binary, "exec", "--socket", socket, "--root", contract.WorkspacePath,
+		"--scratch", temporaryPath, "--scratch", memoryPath, "--isolation", string(isolation)}
 	c.Env = WithShapeEnvironment([]corev1.EnvVar{
 		{Name: "HOME", Value: temporaryPath},
 		{Name: "TMPDIR", Value: temporaryPath},
@@ -114,7 +115,8 @@ func (b *builder) sidecar(name string) {
 	c.VolumeMounts = append(c.VolumeMounts,
 		b.scratch(name, workspaceVolume, contract.WorkspacePath),
 		b.scratch(name, environmentVolume, contract.EnvironmentPath),
-		b.scratch(name, temporaryVolume, temporaryPath))
+		b.scratch(name, temporaryVolume, temporaryPath),
+		b.ownSharedMemory(name))
 	c.VolumeMounts = append(c.VolumeMounts, b.tools("sandbox", shape)...)
 	b.init = append(b.init, c)
 }
@@ -169,6 +171,17 @@ func (b *builder) scratch(container, name, path string) corev1.VolumeMount {
 	volume := name + "-" + container
 	b.volumes = append(b.volumes, EmptyDir(volume))
 	return corev1.VolumeMount{Name: volume, MountPath: path}
+}
+
+// ownSharedMemory gives a sidecar a /dev/shm of its own. The pod's would be one
+// for all: what an agent leaves there, or fills it with, would meet the tests
+// that grade it.
+func (b *builder) ownSharedMemory(container string) corev1.VolumeMount {
+	volume, mount := SharedMemory()
+	volume.Name += "-" + container
+	mount.Name = volume.Name
+	b.volumes = append(b.volumes, volume)
+	return mount
 }
 
 func (b *builder) sharedMemory() corev1.VolumeMount {

@@ -18,8 +18,9 @@ import (
 
 const (
 	// restartTime is how long a client waits for a sidecar that starts, or that
-	// the kubelet restarts after it ran out of memory.
-	restartTime = 2 * time.Minute
+	// the kubelet restarts after it ran out of memory: after several restarts it
+	// waits five minutes before the next.
+	restartTime = 6 * time.Minute
 	dialPause   = 20 * time.Millisecond
 )
 
@@ -120,8 +121,9 @@ func checkResult(result Result, command Command) (Result, error) {
 	case result.ExitCode < 0 || result.ExitCode > 255,
 		result.Elapsed < 0 || result.Elapsed > longest,
 		result.CPU < 0, result.OutputBytes < 0,
-		// An invalid byte becomes a replacement character of three.
-		len(result.Output) > 3*command.OutputLimit:
+		// An invalid byte becomes a replacement character of three; the server may add
+		// a line of its own.
+		len(result.Output) > 3*command.OutputLimit+maxEnding:
 		return Result{}, fmt.Errorf("%w: it reports an impossible result", ErrBoxLost)
 	}
 	return result, nil

@@ -40,7 +40,7 @@ func TestAForgedAnswerIsALostBox(t *testing.T) {
 		"endless":            {endless, run, ErrBoxLost},
 		"negative exit code": {say(`{"exitCode":-1}`), run, ErrBoxLost},
 		"large exit code":    {say(`{"exitCode":256}`), run, ErrBoxLost},
-		"too much output":    {say(`{"output":"` + strings.Repeat("x", 301) + `"}`), run, ErrBoxLost},
+		"too much output":    {say(`{"output":"` + strings.Repeat("x", 301+maxEnding) + `"}`), run, ErrBoxLost},
 		"took longer":        {say(fmt.Sprintf(`{"elapsed":%d}`, time.Hour)), run, ErrBoxLost},
 		"negative CPU":       {say(`{"cpu":-5}`), run, ErrBoxLost},
 		"redirect": {func(w http.ResponseWriter, r *http.Request) {

@@ -69,7 +69,11 @@ func (s *Server) serveRun(r *http.Request) (any, error) {
 		return nil, refuse("the working directory %s is not there", dir)
 	}
 	command.Dir = filepath.Join(s.options.Root, filepath.FromSlash(dir))
-	return s.run(r.Context(), command)
+	result, err := s.run(r.Context(), command)
+	if door := s.door.Load(); door != nil {
+		door.mend()
+	}
+	return result, err
 }
 
 // run starts a keeper, reads the command's output and waits for the outcome.
@@ -80,8 +84,8 @@ func (s *Server) run(ctx context.Context, command Command) (Result, error) {
 		return Result{}, fmt.Errorf("socket pair: %w", err)
 	}
 	defer ours.Close()
-	kept := newOutput(command.OutputLimit)
-	keeper, drained, err := s.startKeeper(command, theirs, kept)
+	output := newOutput(command.OutputLimit)
+	keeper, drained, err := s.startKeeper(command, theirs, &execution{control: ours, output: output})
 	// The keeper has its own copy: ours would keep the connection open.
 	if err := errors.Join(err, theirs.Close()); err != nil {
 		return Result{}, fmt.Errorf("start a keeper: %w", err)
@@ -102,7 +106,7 @@ func (s *Server) run(ctx context.Context, command Command) (Result, error) {
 	if ended.Failed != "" {
 		return Result{}, errors.New(ended.Failed)
 	}
-	text, total, truncated := kept.bounded()
+	text, total, truncated := output.bounded()
 	return Result{
 		ExitCode: ended.ExitCode, TimedOut: ended.TimedOut, CPU: ended.CPU,
 		Output: text, OutputBytes: total, Truncated: truncated, Elapsed: time.Since(begin),
@@ -125,7 +129,7 @@ func converse(control *os.File, command Command) (outcome, error) {
 
 // startKeeper returns the process and a channel that closes when its output is
 // read to the end.
-func (s *Server) startKeeper(command Command, control *os.File, kept io.Writer) (*exec.Cmd, <-chan struct{}, error) {
+func (s *Server) startKeeper(command Command, control *os.File, run *execution) (*exec.Cmd, <-chan struct{}, error) {
 	r, w, err := os.Pipe()
 	if err != nil {
 		return nil, nil, err
@@ -134,7 +138,7 @@ func (s *Server) startKeeper(command Command, control *os.File, kept io.Writer) 
 		Path: s.executable, Args: []string{keeperName}, Dir: command.Dir,
 		Env: environ(os.Environ(), command.Env), Stdout: w, Stderr: w, ExtraFiles: []*os.File{control},
 	}
-	err = s.children.start(cmd)
+	err = s.children.start(cmd, run)
 	if err := errors.Join(err, w.Close()); err != nil {
 		return nil, nil, errors.Join(err, r.Close())
 	}
@@ -142,7 +146,7 @@ func (s *Server) startKeeper(command Command, control *os.File, kept io.Writer) 
 	go func() {
 		defer close(drained)
 		// The pipe ends with the last process that holds it.
-		_, _ = io.Copy(kept, r)
+		_, _ = io.Copy(run.output, r)
 		_ = r.Close()
 	}()
 	return cmd, drained, nil
@@ -177,26 +181,82 @@ func socketPair() (ours, theirs *os.File, err error) {
 // an orphan of a command whose keeper was killed.
 type children struct {
 	mu      sync.Mutex
-	keepers map[int]bool
+	keepers map[int]*execution
 }
 
-func (c *children) start(cmd *exec.Cmd) error {
+// execution is a command that runs. Closing its control ends it.
+type execution struct {
+	control *os.File
+	output  *output
+}
+
+func (c *children) start(cmd *exec.Cmd, command *execution) error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if err := cmd.Start(); err != nil {
 		return err
 	}
 	if c.keepers == nil {
-		c.keepers = map[int]bool{}
+		c.keepers = map[int]*execution{}
 	}
-	c.keepers[cmd.Process.Pid] = true
+	c.keepers[cmd.Process.Pid] = command
 	return nil
+}
+
+// endAll ends all commands, endLargest the one that takes most memory, with a
+// last line of output that says why.
+func (c *children) endAll(why string) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for _, command := range c.keepers {
+		command.end(why)
+	}
+}
+
+// endStopped ends the commands whose keepers are stopped: only a command does
+// that, to outstay its time.
+func (c *children) endStopped() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for pid, command := range c.keepers {
+		if keeper, ok := readProcess(pid); ok && keeper.stopped {
+			command.end("")
+		}
+	}
+}
+
+func (c *children) endLargest(why string) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	all := listProcesses()
+	var largest *execution
+	most := int64(-1)
+	for pid, command := range c.keepers {
+		if size := residentPages(descendants(all, pid)); size > most {
+			largest, most = command, size
+		}
+	}
+	if largest != nil {
+		largest.end(why)
+	}
+}
+
+func (e *execution) end(why string) {
+	e.output.finish(why)
+	_ = e.control.Close() // it may have ended by itself
 }
 
 func (c *children) end(pid int) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	delete(c.keepers, pid)
+}
+
+// none says whether no command runs.
+func (c *children) none() bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return len(c.keepers) == 0
 }
 
 // sweep kills orphans until none is left, and reaps them.
@@ -228,7 +288,7 @@ func (c *children) orphans(all []process) []int {
 	}
 	var found []int
 	for _, p := range all {
-		if p.parent == self && p.session != session && !c.keepers[p.pid] {
+		if p.parent == self && p.session != session && c.keepers[p.pid] == nil {
 			found = append(found, p.pid)
 		}
 	}

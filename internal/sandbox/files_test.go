@@ -351,26 +351,3 @@ func TestPackLeavesSpecialFilesOut(t *testing.T) {
 		t.Errorf("packed %v", got)
 	}
 }
-
-func BenchmarkPutTree(b *testing.B) {
-	box := startBox(b)
-	var headers []*tar.Header
-	for i := range 2000 {
-		headers = append(headers, &tar.Header{Typeflag: tar.TypeReg, Name: fmt.Sprintf("package%d/module%d.py", i%40, i), Size: 8 << 10})
-	}
-	archive := tarOf(b, headers...).Bytes()
-	b.SetBytes(int64(len(archive)))
-	for b.Loop() {
-		if err := box.PutTree(b.Context(), "w", bytes.NewReader(archive)); err != nil {
-			b.Fatal(err)
-		}
-	}
-	b.Run("copy", func(b *testing.B) {
-		b.SetBytes(int64(len(archive)))
-		for b.Loop() {
-			if err := box.Copy(b.Context(), "w", "copy"); err != nil {
-				b.Fatal(err)
-			}
-		}
-	})
-}

@@ -13,6 +13,8 @@ type output struct {
 	tail  []byte // ring once it is full
 	next  int
 	total int64
+	// ending is a line of ours after all that the command wrote.
+	ending string
 }
 
 func newOutput(limit int) *output { return &output{half: max(1, limit/2)} }
@@ -42,14 +44,26 @@ func (o *output) Write(p []byte) (int, error) {
 	return n, nil
 }
 
+// finish says why the command was ended.
+func (o *output) finish(why string) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.ending = why
+}
+
 // bounded returns what is kept, as valid UTF-8, the size of all, and whether
 // something is missing between the halves.
 func (o *output) bounded() (text string, total int64, truncated bool) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	kept := make([]byte, 0, len(o.head)+len(o.tail))
+	kept := make([]byte, 0, len(o.head)+len(o.tail)+len(o.ending)+1)
 	kept = append(kept, o.head...)
 	kept = append(kept, o.tail[o.next:]...)
 	kept = append(kept, o.tail[:o.next]...)
-	return strings.ToValidUTF8(string(kept), "\uFFFD"), o.total, o.total > int64(len(kept))
+	truncated = o.total > int64(len(kept))
+	if o.ending != "" && len(kept) > 0 && kept[len(kept)-1] != '\n' {
+		kept = append(kept, '\n')
+	}
+	kept = append(kept, o.ending...)
+	return strings.ToValidUTF8(string(kept), "\uFFFD"), o.total, truncated
 }

@@ -13,6 +13,8 @@ const killRounds = 50
 // process is one line of /proc.
 type process struct {
 	pid, parent, session int
+	// stopped by a signal.
+	stopped bool
 }
 
 // listProcesses reads all processes that this one can see.
@@ -53,7 +55,7 @@ func parseStat(pid int, raw []byte) (process, bool) {
 	}
 	parent, err := strconv.Atoi(string(fields[1]))
 	session, err2 := strconv.Atoi(string(fields[3]))
-	return process{pid: pid, parent: parent, session: session}, err == nil && err2 == nil
+	return process{pid: pid, parent: parent, session: session, stopped: fields[0][0] == 'T'}, err == nil && err2 == nil
 }
 
 func cutLast(raw []byte, sep byte) (before, after []byte, found bool) {
@@ -85,6 +87,25 @@ func descendants(all []process, of ...int) []int {
 		}
 	}
 	return found
+}
+
+// residentPages sums the memory of processes; pages that they share count for
+// each.
+func residentPages(pids []int) int64 {
+	var total int64
+	for _, pid := range pids {
+		raw, err := os.ReadFile("/proc/" + strconv.Itoa(pid) + "/statm")
+		if err != nil {
+			continue
+		}
+		if fields := bytes.Fields(raw); len(fields) > 1 {
+			pages, err := strconv.ParseInt(string(fields[1]), 10, 64)
+			if err == nil {
+				total += pages
+			}
+		}
+	}
+	return total
 }
 
 // killAll kills the processes that find returns. They are stopped first, round

@@ -12,6 +12,7 @@ import (
 	"os"
 	"path/filepath"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -28,6 +29,9 @@ type Options struct {
 	// and are writable.
 	Root           string
 	EnvironmentDir string
+	// Scratch are folders that commands write to beside the workspace, such as
+	// HOME. They are emptied when a tree is put and nothing else is in use.
+	Scratch []string
 	// Isolated refuses to work while one of Probes, or DNS, answers.
 	Isolated bool
 	// Probes are host:port addresses that must not answer.
@@ -44,31 +48,26 @@ type Server struct {
 	options     Options
 	root        *os.Root
 	environment *os.Root
+	scratch     []*os.Root
 	executable  string
 	children    children
+	trees       trees
+	// door is there while the server listens.
+	door atomic.Pointer[door]
 
 	isolation     sync.Mutex
 	isolationDone bool
 	isolationErr  error
 }
 
-// NewServer returns a server of a workspace. Orphans of commands are found only
-// once the process is a subreaper, which this call makes it.
+// NewServer returns a server of a workspace. It makes the process a subreaper, by
+// which orphans of commands are found, and closes it to ptrace and what goes by
+// the same right: its memory and its files are out of its commands' reach, though
+// they have the same user.
 func NewServer(options Options) (*Server, error) {
 	executable, err := os.Executable()
 	if err != nil {
 		return nil, fmt.Errorf("find the worker's own binary: %w", err)
-	}
-	root, err := openRoot(options.Root)
-	if err != nil {
-		return nil, fmt.Errorf("workspace: %w", err)
-	}
-	environment, err := openRoot(options.EnvironmentDir)
-	if err != nil {
-		return nil, errors.Join(fmt.Errorf("environment: %w", err), root.Close())
-	}
-	if err := unix.Prctl(unix.PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0); err != nil {
-		return nil, errors.Join(fmt.Errorf("become a subreaper: %w", err), root.Close(), environment.Close())
 	}
 	if options.Patience <= 0 {
 		options.Patience = defaultPatience
@@ -76,7 +75,24 @@ func NewServer(options Options) (*Server, error) {
 	if options.Log == nil {
 		options.Log = slog.New(slog.DiscardHandler)
 	}
-	return &Server{options: options, root: root, environment: environment, executable: executable}, nil
+	s := &Server{options: options, executable: executable}
+	if s.root, err = openRoot(options.Root); err != nil {
+		return nil, fmt.Errorf("workspace: %w", err)
+	}
+	if s.environment, err = openRoot(options.EnvironmentDir); err != nil {
+		return nil, errors.Join(fmt.Errorf("environment: %w", err), s.Close())
+	}
+	if s.scratch, err = openScratch(options.Scratch); err != nil {
+		return nil, errors.Join(fmt.Errorf("scratch folder: %w", err), s.Close())
+	}
+	err = errors.Join(
+		unix.Prctl(unix.PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0),
+		unix.Prctl(unix.PR_SET_DUMPABLE, 0, 0, 0, 0),
+	)
+	if err != nil {
+		return nil, errors.Join(fmt.Errorf("prctl: %w", err), s.Close())
+	}
+	return s, nil
 }
 
 func openRoot(dir string) (*os.Root, error) {
@@ -87,21 +103,23 @@ func openRoot(dir string) (*os.Root, error) {
 }
 
 // Close releases the server's folders.
-func (s *Server) Close() error { return errors.Join(s.root.Close(), s.environment.Close()) }
+func (s *Server) Close() error {
+	var err error
+	for _, root := range append([]*os.Root{s.root, s.environment}, s.scratch...) {
+		if root != nil {
+			err = errors.Join(err, root.Close())
+		}
+	}
+	return err
+}
 
 // Listen serves on a unix socket until the context ends.
 func (s *Server) Listen(ctx context.Context, socket string) error {
-	// A socket left by a container that was restarted in place.
-	if err := os.Remove(socket); err != nil && !errors.Is(err, os.ErrNotExist) {
-		return fmt.Errorf("remove the old socket: %w", err)
-	}
-	listener, err := net.Listen("unix", socket)
+	door, err := openDoor(socket, s.options.Log)
 	if err != nil {
-		return fmt.Errorf("listen: %w", err)
+		return err
 	}
-	if err := os.Chmod(socket, socketMode); err != nil {
-		return errors.Join(err, listener.Close())
-	}
+	s.door.Store(door)
 	server := &http.Server{
 		Handler:           s.Handler(),
 		ReadHeaderTimeout: readHeaderTimeout,
@@ -111,7 +129,17 @@ func (s *Server) Listen(ctx context.Context, socket string) error {
 	}
 	stop := context.AfterFunc(ctx, func() { _ = server.Close() })
 	defer stop()
-	if err := server.Serve(listener); !errors.Is(err, http.ErrServerClosed) {
+	watching, unwatch := context.WithCancel(ctx)
+	watched := make(chan struct{})
+	go func() {
+		defer close(watched)
+		s.newGuard().run(watching)
+	}()
+	defer func() {
+		unwatch()
+		<-watched
+	}()
+	if err := server.Serve(door); !errors.Is(err, http.ErrServerClosed) {
 		return fmt.Errorf("serve %s: %w", socket, err)
 	}
 	return nil

@@ -18,12 +18,27 @@ func (s *Server) servePutTree(r *http.Request) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	into, err := s.fresh(dir)
+	if err := s.beginAnew(dir); err != nil {
+		return nil, err
+	}
+	into, err := s.folder(dir)
 	if err != nil {
 		return nil, err
 	}
 	defer into.Close()
-	return nil, unpack(into, r.Body, TreeLimits)
+	return nil, renew(into, r.Body, TreeLimits)
+}
+
+// folder opens a directory of the box for what is put into it. What lies in its
+// way, or in that of a folder above it, is removed.
+func (s *Server) folder(dir string) (*os.Root, error) {
+	u := newUnpacker(s.root, TreeLimits)
+	u.present = map[string]bool{}
+	defer u.close()
+	if err := u.dir(dir); err != nil {
+		return nil, err
+	}
+	return openFolder(s.root, dir)
 }
 
 // fresh replaces a directory by an empty one.
@@ -31,10 +46,7 @@ func (s *Server) fresh(dir string) (*os.Root, error) {
 	if err := removeAll(s.root, dir); err != nil {
 		return nil, err
 	}
-	if err := s.root.MkdirAll(dir, dirMode); err != nil {
-		return nil, fmt.Errorf("make %s: %w", dir, err)
-	}
-	return s.root.OpenRoot(dir)
+	return s.folder(dir)
 }
 
 func (s *Server) servePutEnvironment(r *http.Request) (any, error) {
@@ -46,16 +58,7 @@ func (s *Server) servePutEnvironment(r *http.Request) (any, error) {
 
 // empty removes what is in a folder that is a mount point and must stay.
 func empty(root *os.Root) error {
-	entries, err := fs.ReadDir(root.FS(), ".")
-	if err != nil {
-		return err
-	}
-	for _, entry := range entries {
-		if err := removeAll(root, entry.Name()); err != nil {
-			return err
-		}
-	}
-	return nil
+	return eachEntry(root, func(entry fs.DirEntry) error { return removeTree(root, entry.Name()) })
 }
 
 func (s *Server) serveGetEnvironment(w http.ResponseWriter, r *http.Request) {
@@ -76,14 +79,12 @@ func (s *Server) serveWriteFiles(r *http.Request) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := s.root.MkdirAll(dir, dirMode); err != nil {
-		return nil, refuse("make %s: %v", dir, err)
-	}
-	into, err := s.root.OpenRoot(dir)
+	u := newUnpacker(s.root, FilesLimits)
+	defer u.close()
+	into, err := u.folder(dir)
 	if err != nil {
-		return nil, refuse("open %s: %v", dir, err)
+		return nil, err
 	}
-	defer into.Close()
 	return nil, unpack(into, r.Body, FilesLimits)
 }
 
@@ -207,7 +208,7 @@ func (s *Server) serveCopy(r *http.Request) (any, error) {
 	if from == to || isBelow(to, from) || isBelow(from, to) {
 		return nil, refuse("%s and %s lie in each other", from, to)
 	}
-	source, err := s.root.OpenRoot(from)
+	source, err := openFolder(s.root, from)
 	if err != nil {
 		return nil, refuse("open %s: %v", from, err)
 	}
@@ -217,6 +218,7 @@ func (s *Server) serveCopy(r *http.Request) (any, error) {
 		return nil, err
 	}
 	defer target.Close()
+	s.trees.add(to)
 	return nil, copyTree(source, target, TreeLimits)
 }
 
@@ -234,5 +236,6 @@ func (s *Server) serveRemove(r *http.Request) (any, error) {
 		return nil, err
 	}
 	s.children.sweep()
+	s.trees.remove(dir)
 	return nil, removeAll(s.root, dir)
 }

@@ -8,7 +8,9 @@ import (
 	"io/fs"
 	"os"
 	"path"
+	"slices"
 	"strings"
+	"syscall"
 	"time"
 )
 
@@ -71,7 +73,8 @@ func (b *budget) add(size int64) error {
 func checkName(name string) (string, error) {
 	clean := path.Clean(strings.TrimPrefix(name, "./"))
 	parts := strings.Split(clean, "/")
-	if !fs.ValidPath(clean) || strings.ContainsRune(clean, 0) || len(clean) > maxNameBytes || len(parts) > maxDepth {
+	// A name need not be text, so fs.ValidPath would refuse too much.
+	if path.IsAbs(clean) || parts[0] == ".." || strings.ContainsRune(clean, 0) || len(clean) > maxNameBytes || len(parts) > maxDepth {
 		return "", refuse("the entry %q leaves the tree, or its path is too long", printable(name))
 	}
 	for _, part := range parts {
@@ -91,18 +94,43 @@ func staysInside(name, target string) bool {
 	return to != ".." && !strings.HasPrefix(to, "../")
 }
 
-// unpacker writes the entries of a tar below a root. It follows no link out of
-// the root, whatever the archive or what is there already says.
+// unpack writes a tar stream below a root: regular files, directories and
+// symbolic links by the limits; an archive with anything else is refused. It
+// follows no link, whatever the archive or what is there already says.
+func unpack(root *os.Root, archive io.Reader, limits Limits) error {
+	u := newUnpacker(root, limits)
+	defer u.close()
+	return u.entries(archive)
+}
+
+// unpacker writes the entries of a tar below a root.
 type unpacker struct {
 	root   *os.Root
 	budget budget
-	made   map[string]bool
+	// folders are those that the archive has had.
+	folders map[string]bool
+	// present are the archive's other entries, where a tree that is there is
+	// renewed; else nil.
+	present map[string]bool
+	// last is the folder of the last file: most files follow one of the same.
+	last     *os.Root
+	lastName string
+	// content and there hold a file of the archive and what lies in its place.
+	content, there []byte
 }
 
-// unpack writes a tar stream below a root: regular files, directories and
-// symbolic links by the limits; an archive with anything else is refused.
-func unpack(root *os.Root, archive io.Reader, limits Limits) error {
-	u := unpacker{root: root, budget: budget{Limits: limits}, made: map[string]bool{".": true}}
+func newUnpacker(root *os.Root, limits Limits) *unpacker {
+	return &unpacker{root: root, budget: budget{Limits: limits}, folders: map[string]bool{".": true}, last: root, lastName: "."}
+}
+
+func (u *unpacker) close() {
+	if u.last != u.root {
+		// It was only a place to open files from.
+		_ = u.last.Close()
+	}
+}
+
+func (u *unpacker) entries(archive io.Reader) error {
 	reader := tar.NewReader(archive)
 	for {
 		header, err := reader.Next()
@@ -119,11 +147,11 @@ func unpack(root *os.Root, archive io.Reader, limits Limits) error {
 }
 
 func (u *unpacker) entry(header *tar.Header, content io.Reader) error {
-	if header.Typeflag == tar.TypeXGlobalHeader {
-		return nil
-	}
 	if err := u.budget.add(header.Size); err != nil {
 		return err
+	}
+	if header.Typeflag == tar.TypeXGlobalHeader {
+		return nil
 	}
 	name, err := checkName(header.Name)
 	if err != nil {
@@ -144,73 +172,152 @@ func (u *unpacker) entry(header *tar.Header, content io.Reader) error {
 	}
 }
 
+// dir makes a folder and those above it. A link to a folder is none.
 func (u *unpacker) dir(name string) error {
-	if u.made[name] {
+	if u.folders[name] {
 		return nil
 	}
-	if err := u.root.MkdirAll(name, dirMode); err != nil {
+	if err := u.dir(path.Dir(name)); err != nil {
+		return err
+	}
+	err := u.root.Mkdir(name, dirMode)
+	if errors.Is(err, fs.ErrExist) {
+		err = u.takeFolder(name)
+	}
+	if err != nil {
 		return refuse("make %s: %v", printable(name), err)
 	}
-	u.made[name] = true
+	u.folders[name] = true
 	return nil
+}
+
+// takeFolder uses a folder that is there. In a tree that is renewed, anything
+// else makes room for one.
+func (u *unpacker) takeFolder(name string) error {
+	info, err := u.root.Lstat(name)
+	switch {
+	case err != nil:
+		return err
+	case info.IsDir() && u.present != nil && info.Mode().Perm() != dirMode:
+		return u.root.Chmod(name, dirMode)
+	case info.IsDir():
+		return nil
+	case u.present == nil || u.present[name]:
+		return syscall.ENOTDIR
+	}
+	return errors.Join(removeAll(u.root, name), u.root.Mkdir(name, dirMode))
+}
+
+// folder opens the folder of an entry.
+func (u *unpacker) folder(name string) (*os.Root, error) {
+	if name == u.lastName {
+		return u.last, nil
+	}
+	if err := u.dir(name); err != nil {
+		return nil, err
+	}
+	opened, err := u.root.OpenRoot(name)
+	if err != nil {
+		return nil, refuse("open %s: %v", printable(name), err)
+	}
+	u.close()
+	u.last, u.lastName = opened, name
+	return opened, nil
 }
 
 func (u *unpacker) file(name string, header *tar.Header, content io.Reader) error {
 	if name == "." {
 		return refuse("a file has no name")
 	}
-	if err := u.dir(path.Dir(name)); err != nil {
+	for record := range header.PAXRecords {
+		if strings.HasPrefix(record, "GNU.sparse.") {
+			return refuse("the file %q has holes", printable(name))
+		}
+	}
+	into, err := u.folder(path.Dir(name))
+	if err != nil {
 		return err
 	}
-	mode := fs.FileMode(fileMode | header.Mode&0o111)
-	if u.budget.Replace {
-		var err error
-		if mode, err = u.replaced(name, mode); err != nil {
+	base, mode := path.Base(name), fs.FileMode(fileMode|header.Mode&0o111)
+	switch {
+	case u.present != nil:
+		kept, rest, err := u.keep(into, name, mode, header.Size, content)
+		if err != nil || kept {
+			return err
+		}
+		content = rest
+	case u.budget.Replace:
+		if mode, err = replaced(into, base, mode); err != nil {
 			return err
 		}
 	}
-	// O_EXCL neither follows a link nor opens a FIFO that waits there.
-	file, err := u.root.OpenFile(name, os.O_CREATE|os.O_EXCL|os.O_WRONLY, mode)
-	if err != nil {
-		return refuse("write %s: %v", printable(name), err)
-	}
-	_, err = io.Copy(file, content)
-	if err := errors.Join(err, file.Close()); err != nil {
-		return fmt.Errorf("write %s: %w", printable(name), err)
-	}
-	return u.touch(name, header.ModTime)
-}
-
-// replaced removes what is in a file's place and returns its mode.
-func (u *unpacker) replaced(name string, mode fs.FileMode) (fs.FileMode, error) {
-	was, err := u.root.Lstat(name)
-	if errors.Is(err, fs.ErrNotExist) {
-		return mode, nil
-	}
-	if err != nil {
-		return 0, refuse("replace %s: %v", printable(name), err)
-	}
-	if was.Mode().IsRegular() {
-		mode = was.Mode().Perm() | 0o600
-	}
-	return mode, removeAll(u.root, name)
-}
-
-func (u *unpacker) link(name, target string) error {
-	if err := u.dir(path.Dir(name)); err != nil {
+	if err := u.write(into, base, mode, content); err != nil {
 		return err
 	}
-	if err := u.root.Symlink(target, name); err != nil {
-		return refuse("link %s: %v", printable(name), err)
+	if !u.budget.Times || header.ModTime.IsZero() {
+		return nil
+	}
+	return into.Chtimes(base, header.ModTime, header.ModTime)
+}
+
+func (u *unpacker) write(into *os.Root, base string, mode fs.FileMode, content io.Reader) error {
+	// O_EXCL neither follows a link nor opens a FIFO that waits there.
+	file, err := into.OpenFile(base, os.O_CREATE|os.O_EXCL|os.O_WRONLY, mode)
+	if err != nil {
+		return refuse("write %s: %v", printable(base), err)
+	}
+	// Without the file's own ReadFrom, which finds out each time that it has no
+	// faster way and takes a new buffer.
+	_, err = io.CopyBuffer(struct{ io.Writer }{file}, content, u.buffer())
+	err = errors.Join(err, file.Close())
+	switch {
+	case errors.Is(err, io.ErrUnexpectedEOF):
+		return refuse("the archive ends in %s", printable(base))
+	case err != nil:
+		return fmt.Errorf("write %s: %w", printable(base), err)
 	}
 	return nil
 }
 
-func (u *unpacker) touch(name string, at time.Time) error {
-	if !u.budget.Times || at.IsZero() {
-		return nil
+func (u *unpacker) buffer() []byte {
+	if u.there == nil {
+		u.there = make([]byte, keepBytes)
 	}
-	return u.root.Chtimes(name, at, at)
+	return u.there
+}
+
+// replaced removes what is in a file's place and returns its mode.
+func replaced(into *os.Root, base string, mode fs.FileMode) (fs.FileMode, error) {
+	was, err := into.Lstat(base)
+	if errors.Is(err, fs.ErrNotExist) {
+		return mode, nil
+	}
+	if err != nil {
+		return 0, refuse("replace %s: %v", printable(base), err)
+	}
+	if was.Mode().IsRegular() {
+		mode = was.Mode().Perm() | 0o600
+	}
+	return mode, removeTree(into, base)
+}
+
+func (u *unpacker) link(name, target string) error {
+	into, err := u.folder(path.Dir(name))
+	if err != nil {
+		return err
+	}
+	if u.present != nil {
+		if err := u.claim(name); err != nil {
+			return err
+		}
+		if err := removeTree(into, path.Base(name)); err != nil {
+			return err
+		}
+	}
+	if err := into.Symlink(target, path.Base(name)); err != nil {
+		return refuse("link %s: %v", printable(name), err)
+	}
+	return nil
 }
 
 // pack writes what is below a root as a tar, in path order. Sockets, FIFOs and
@@ -218,28 +325,78 @@ func (u *unpacker) touch(name string, at time.Time) error {
 func pack(root *os.Root, w io.Writer, limits Limits) error {
 	total := budget{Limits: limits}
 	writer := tar.NewWriter(w)
-	err := fs.WalkDir(root.FS(), ".", func(name string, entry fs.DirEntry, err error) error {
-		if err != nil || name == "." {
-			return err
-		}
-		header, err := headerOf(root, name, entry)
+	err := walk(root, ".", &total, func(dir *os.Root, name string, info fs.FileInfo) error {
+		header, err := headerOf(dir, name, info)
 		if err != nil || header == nil {
 			return err
 		}
-		if err := total.add(header.Size); err != nil {
-			return err
-		}
-		return packEntry(root, writer, header)
+		return packEntry(dir, writer, header)
 	})
 	return errors.Join(err, writer.Close())
 }
 
-func headerOf(root *os.Root, name string, entry fs.DirEntry) (*tar.Header, error) {
-	info, err := entry.Info()
+// walk visits what is below a folder in path order, with the folder of each
+// entry, and counts it against a budget.
+func walk(dir *os.Root, below string, total *budget, visit func(dir *os.Root, name string, info fs.FileInfo) error) error {
+	names, err := sortedNames(dir, total)
 	if err != nil {
-		return nil, err
+		return err
 	}
-	header := &tar.Header{Name: name, Mode: int64(info.Mode().Perm()), ModTime: info.ModTime().Truncate(time.Second), Format: tar.FormatGNU}
+	for _, base := range names {
+		name := path.Join(below, base)
+		info, err := dir.Lstat(base)
+		if err != nil {
+			return err
+		}
+		if err := total.add(sizeOf(info)); err != nil {
+			return err
+		}
+		if err := visit(dir, name, info); err != nil {
+			return err
+		}
+		if info.IsDir() {
+			if err := walkInto(dir, name, total, visit); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+func walkInto(parent *os.Root, name string, total *budget, visit func(*os.Root, string, fs.FileInfo) error) error {
+	if strings.Count(name, "/") >= maxDepth {
+		return fmt.Errorf("%w: %s is more than %d folders deep", ErrTooLarge, printable(name), maxDepth)
+	}
+	dir, err := openFolder(parent, path.Base(name))
+	if err != nil {
+		return err
+	}
+	defer dir.Close()
+	return walk(dir, name, total, visit)
+}
+
+// sortedNames lists a folder that has no more entries than the budget has left.
+func sortedNames(dir *os.Root, total *budget) ([]string, error) {
+	var names []string
+	err := eachEntry(dir, func(entry fs.DirEntry) error {
+		if names = append(names, entry.Name()); len(names) > total.Entries-total.entries {
+			return fmt.Errorf("%w: more than %d entries", ErrTooLarge, total.Entries)
+		}
+		return nil
+	})
+	slices.Sort(names)
+	return names, err
+}
+
+func sizeOf(info fs.FileInfo) int64 {
+	if info.Mode().IsRegular() {
+		return info.Size()
+	}
+	return 0
+}
+
+func headerOf(dir *os.Root, name string, info fs.FileInfo) (header *tar.Header, err error) {
+	header = &tar.Header{Name: name, Mode: int64(info.Mode().Perm()), ModTime: info.ModTime().Truncate(time.Second), Format: tar.FormatGNU}
 	switch {
 	case info.IsDir():
 		header.Typeflag, header.Name = tar.TypeDir, name+"/"
@@ -247,18 +404,18 @@ func headerOf(root *os.Root, name string, entry fs.DirEntry) (*tar.Header, error
 		header.Typeflag, header.Size = tar.TypeReg, info.Size()
 	case info.Mode().Type() == fs.ModeSymlink:
 		header.Typeflag = tar.TypeSymlink
-		header.Linkname, err = root.Readlink(name)
+		header.Linkname, err = dir.Readlink(info.Name())
 	default:
 		return nil, nil
 	}
 	return header, err
 }
 
-func packEntry(root *os.Root, writer *tar.Writer, header *tar.Header) error {
+func packEntry(dir *os.Root, writer *tar.Writer, header *tar.Header) error {
 	if err := writer.WriteHeader(header); err != nil || header.Typeflag != tar.TypeReg {
 		return err
 	}
-	file, err := root.Open(header.Name)
+	file, err := dir.Open(path.Base(header.Name))
 	if err != nil {
 		return err
 	}
@@ -270,74 +427,57 @@ func packEntry(root *os.Root, writer *tar.Writer, header *tar.Header) error {
 // kernel where the file system can.
 func copyTree(from, to *os.Root, limits Limits) error {
 	total := budget{Limits: limits}
-	return fs.WalkDir(from.FS(), ".", func(name string, entry fs.DirEntry, err error) error {
-		if err != nil || name == "." {
-			return err
+	into, intoName := to, "."
+	defer func() {
+		if into != to {
+			_ = into.Close() // it was only a place to open files from
 		}
-		info, err := entry.Info()
-		if err != nil {
-			return err
+	}()
+	return walk(from, ".", &total, func(dir *os.Root, name string, info fs.FileInfo) error {
+		if folder := path.Dir(name); folder != intoName {
+			opened, err := to.OpenRoot(folder)
+			if err != nil {
+				return err
+			}
+			if into != to {
+				_ = into.Close()
+			}
+			into, intoName = opened, folder
 		}
-		size := int64(0)
-		if info.Mode().IsRegular() {
-			size = info.Size()
-		}
-		if err := total.add(size); err != nil {
-			return err
-		}
-		return copyEntry(from, to, name, info)
+		return copyEntry(dir, into, info)
 	})
 }
 
-func copyEntry(from, to *os.Root, name string, info fs.FileInfo) error {
+func copyEntry(from, to *os.Root, info fs.FileInfo) error {
 	switch {
 	case info.IsDir():
-		return to.Mkdir(name, info.Mode().Perm()|0o700)
+		return to.Mkdir(info.Name(), info.Mode().Perm()|0o700)
 	case info.Mode().IsRegular():
-		return copyFile(from, to, name, info)
+		return copyFile(from, to, info)
 	case info.Mode().Type() == fs.ModeSymlink:
-		target, err := from.Readlink(name)
+		target, err := from.Readlink(info.Name())
 		if err != nil {
 			return err
 		}
-		return to.Symlink(target, name)
+		return to.Symlink(target, info.Name())
 	default:
 		return nil
 	}
 }
 
-func copyFile(from, to *os.Root, name string, info fs.FileInfo) error {
-	source, err := from.Open(name)
+func copyFile(from, to *os.Root, info fs.FileInfo) error {
+	source, err := from.Open(info.Name())
 	if err != nil {
 		return err
 	}
 	defer source.Close()
-	target, err := to.OpenFile(name, os.O_CREATE|os.O_EXCL|os.O_WRONLY, info.Mode().Perm()|0o600)
+	target, err := to.OpenFile(info.Name(), os.O_CREATE|os.O_EXCL|os.O_WRONLY, info.Mode().Perm()|0o600)
 	if err != nil {
 		return err
 	}
 	_, err = io.Copy(target, io.LimitReader(source, info.Size()))
 	if err := errors.Join(err, target.Close()); err != nil {
-		return fmt.Errorf("copy %s: %w", name, err)
+		return fmt.Errorf("copy %s: %w", printable(info.Name()), err)
 	}
-	return to.Chtimes(name, info.ModTime(), info.ModTime())
-}
-
-// removeAll removes a directory that repository code may have made unreadable.
-func removeAll(root *os.Root, dir string) error {
-	err := root.RemoveAll(dir)
-	if err == nil {
-		return nil
-	}
-	unlocked := fs.WalkDir(root.FS(), dir, func(name string, entry fs.DirEntry, _ error) error {
-		if entry != nil && entry.IsDir() {
-			// What cannot be opened up cannot be removed either, and that is told.
-			_ = root.Chmod(name, 0o700)
-		}
-		return nil
-	})
-	if err := errors.Join(unlocked, root.RemoveAll(dir)); err != nil {
-		return fmt.Errorf("remove %s: %w", dir, err)
-	}
-	return nil
+	return to.Chtimes(info.Name(), info.ModTime(), info.ModTime())
 }

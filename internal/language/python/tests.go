@@ -84,7 +84,9 @@ func (a Adapter) prepare(ctx context.Context, box sandbox.Box, tools, report str
 	if err != nil {
 		return fmt.Errorf("encoding the test request: %w", err)
 	}
-	if err := box.Remove(ctx, report); err != nil {
+	// What an earlier run left there would be taken for its results, or be found by
+	// the harness's own imports.
+	if err := errors.Join(box.Remove(ctx, report), box.Remove(ctx, tools)); err != nil {
 		return fmt.Errorf("removing an earlier report: %w", err)
 	}
 	// An empty file makes the folder; the harness insists on making its own files.
@@ -104,6 +106,8 @@ func command(box sandbox.Box, dir, tools string, want language.TestRequest) sand
 		Dir:  dir,
 		Env: []string{
 			"PYTHONDONTWRITEBYTECODE=1",
+			// Nothing is installed below HOME, where every test may write.
+			"PYTHONNOUSERSITE=1",
 			"PYTHONHASHSEED=" + strconv.FormatUint(uint64(want.HashSeed), 10),
 			"PYTEST_ADDOPTS=",
 		},
