@@ -40,7 +40,7 @@ import warnings
 SCHEMA = "repoexpert.dev/mutations/v1"
 MAX_TEXT = 200  # of a function's name, as in inspect.py
 MAX_REPLACEMENT = 1000  # bytes
-MAX_NUMBER = 1000  # larger ones seldom mark a boundary
+MAX_NUMBER = 20  # tests seldom tell larger ones from their neighbours
 MAX_BRANCH = 3  # statements
 FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef)
 DEFINITIONS = FUNCTIONS + (ast.ClassDef,)

@@ -109,7 +109,7 @@ func TestMutateOperators(t *testing.T) {
 		"forever":                  {"boolean-literal", "while True:\n        a()", nil},
 		"the compiler knows":       {"unary-minus", "return -0", nil},
 		"a sign beside a word":     {"unary-minus", "return-a", nil},
-		"numbers":                  {"constant-off-by-one", "return a[0], 5, -1, True, 0x10, 1_0, 5000", []string{"return a[1], 5, -1, True, 0x10, 1_0, 5000", "return a[0], 4, -1, True, 0x10, 1_0, 5000", "return a[0], 6, -1, True, 0x10, 1_0, 5000", "return a[0], 5, -2, True, 0x10, 1_0, 5000"}},
+		"numbers":                  {"constant-off-by-one", "return a[0], 5, -1, True, 0x10, 1_0, 50", []string{"return a[1], 5, -1, True, 0x10, 1_0, 50", "return a[0], 4, -1, True, 0x10, 1_0, 50", "return a[0], 6, -1, True, 0x10, 1_0, 50", "return a[0], 5, -2, True, 0x10, 1_0, 50"}},
 		"bounds":                   {"slice-bound", "return a[1:-1]", []string{"return a[:-1]", "return a[0:-1]", "return a[2:-1]", "return a[1:]", "return a[1:-2]"}},
 		"bounds that are not told": {"slice-bound", "return a[b:b + c]", []string{"return a[:b + c]", "return a[b + 1:b + c]", "return a[b - 1:b + c]", "return a[b:]", "return a[b:(b + c) + 1]", "return a[b:(b + c) - 1]"}},
 		"ranges":                   {"slice-bound", "return range(a), range(1, b), a.range(b)", []string{"return range(a + 1), range(1, b), a.range(b)", "return range(a - 1), range(1, b), a.range(b)", "return range(a), range(1, b + 1), a.range(b)", "return range(a), range(1, b - 1), a.range(b)"}},

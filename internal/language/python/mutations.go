@@ -39,7 +39,7 @@ var mutator = parser{name: "mutator", program: mutateFile, output: "mutations.js
 //	boolean-operator      and for or
 //	operand-removal       one of several conditions is left out
 //	condition-negation    not is added to a condition, or left out
-//	constant-off-by-one   a number up to 1,000 is one larger or smaller
+//	constant-off-by-one   a number up to 20 is one larger or smaller
 //	slice-bound           a bound of a slice or range is one off, or left out
 //	boolean-literal       True for False
 //	string-constant       a key without its last letter, or another separator
