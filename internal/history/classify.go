@@ -69,10 +69,14 @@ func Classify(change Change, kinds Kinds, limits FixLimits) Verdict {
 	case change.Files == nil:
 		return TooManyFiles
 	}
-	sources, tests := change.Sources(kinds), change.Tests(kinds)
-	switch {
-	case some(change.Files, File.invalid):
+	if some(change.Files, File.invalid) {
 		return InvalidPath
+	}
+	return classify(change.Sources(kinds), change.Tests(kinds), limits)
+}
+
+func classify(sources, tests []File, limits FixLimits) Verdict {
+	switch {
 	case len(sources) == 0:
 		return NoSource
 	case len(tests) == 0:

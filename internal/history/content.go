@@ -122,7 +122,7 @@ func (r *Repository) hunks(ctx context.Context, c Content) ([]Hunk, error) {
 	for {
 		line, err := readLine(git.Out, maxHeader)
 		if err != nil {
-			return hunks, errors.Join(atEnd(err), git.Wait())
+			return hunks, errors.Join(endsList(err), git.Wait())
 		}
 		// Lines of the files begin with a sign.
 		if !strings.HasPrefix(line, "@@ ") {

@@ -73,7 +73,7 @@ func (h *hidden) addTest(content Content) {
 }
 
 var (
-	leftReference = regexp.MustCompile(`[#!]\d`)
+	leftReference = regexp.MustCompile(`[#!]\d|(?i)\b(?:(?:gh|bpo|issues?|bugs?|tickets?|pr|pull(?: request)?|merge request)[ -]?\d|(?:cve|ghsa)-?\b)`)
 	address       = regexp.MustCompile(`(?i)\b[a-z][a-z0-9+.-]*://|\bwww\.|\S@[\w-]+\.`)
 )
 

@@ -12,7 +12,10 @@ const (
 	maxIssueBytes = 4000
 	// minIssueWords is how many different words a task text needs that tell
 	// something: "Fix typo" and "Address review comments" are no task.
-	minIssueWords = 3
+	// minUntitledWords is how many it needs outside of lists if all of the title
+	// had to go: what remains then explains a title that nobody reads.
+	minIssueWords    = 3
+	minUntitledWords = 8
 )
 
 // Issue makes a task text of a fix's message. It takes out trailers, the words of
@@ -27,14 +30,18 @@ const (
 // Words that name nothing, such as "not" and "return", never count as
 // identifiers, and neither do single letters.
 func Issue(change Change, sources, tests []Content) (text string, usable bool) {
-	if reverts.MatchString(change.Subject()) {
+	blocks := blocks(withoutBoilerplate(plainText(change.Message)))
+	if len(blocks) == 0 || reverts.MatchString(strings.TrimSpace(blocks[0].lines[0])) {
 		return "", false
 	}
-	hidden := hiddenIn(sources, tests)
+	teller := &teller{hidden: hiddenIn(sources, tests), told: map[string]bool{}}
 	var kept []string
-	size := 0
-	for _, block := range blocks(withoutBoilerplate(plainText(change.Message))) {
-		text := block.told(&hidden)
+	size, least := 0, minIssueWords
+	for i, block := range blocks {
+		text := teller.block(block)
+		if text == "" && i == 0 {
+			least = minUntitledWords
+		}
 		if text == "" {
 			continue
 		}
@@ -44,7 +51,7 @@ func Issue(change Change, sources, tests []Content) (text string, usable bool) {
 		kept = append(kept, text)
 	}
 	text = strings.Join(kept, "\n\n")
-	if hidden.shows(text) || !substantial(text) {
+	if text == "" || teller.hidden.shows(text) || telling(teller.prose.String()) < least {
 		return "", false
 	}
 	return text, true
@@ -68,28 +75,34 @@ func plainText(message string) string {
 }
 
 // boilerplate are lines that programs write, or that name people and numbers.
-var boilerplate = regexp.MustCompile(`(?i)^\s*(?:` + strings.Join([]string{
+var boilerplate = regexp.MustCompile(`(?i)^\s*(?:[-*+]\s+)?(?:` + strings.Join([]string{
 	`[a-z]+(?:-[a-z]+)*-(?:by|id|on|to|url|link|revid|revision|issue|bug|from):.*`,
 	`(?:cc|git-svn-id|differential revision|reviewers?|subscribers):.*`,
 	`(?:fixe[sd]|close[sd]?|resolve[sd]?|refs?|see|bug|issue|ticket|link):?\s+` + target + `(?:(?:,|\s+and)?\s+` + target + `)*\s*\.?`,
 	`\(cherry[- ]picked from commit.*`,
 	`this reverts commit.*`,
 	`merged? (?:pull request|pr|branch|branches|remote-tracking branch|tag|commit|#).*`,
-	`merged? \S+ into .*`,
+	`merged? '?[\w./-]+'? into '?[\w./-]+'?(?: \(#\d+\))?`,
 	`merged in .* \(pull request.*`,
 	`see merge request .*`,
 	`auto merge of .*`,
-	`conflicts:.*`,
-	`#?\t.*`,
+	`(?:add|create|delete|edit|rename|update) \S*[./]\S*`, // GitHub's own words for an edit in the browser
+	`apply suggestions? from .*review.*`,
+	`\[?pre-commit\.ci\]? auto fixes .*`,
+	`for more information, see .*`,
 }, "|") + `)$`)
+
+// conflictList begins git's list of the files that a merge found in conflict.
+var conflictList = regexp.MustCompile(`(?i)^\s*#?\s*conflicts:\s*$`)
 
 func withoutBoilerplate(message string) []string {
 	var lines []string
+	inList := false
 	for line := range strings.SplitSeq(message, "\n") {
-		if boilerplate.MatchString(line) {
-			line = ""
+		inList = conflictList.MatchString(line) || inList && strings.HasPrefix(strings.TrimPrefix(line, "#"), "\t")
+		if !inList && !boilerplate.MatchString(line) {
+			lines = append(lines, line)
 		}
-		lines = append(lines, line)
 	}
 	return lines
 }
@@ -130,18 +143,28 @@ func blocks(lines []string) []block {
 	return all
 }
 
-// told is what of a block may be told. Code is told whole or not at all.
-func (b block) told(hidden *hidden) string {
+// teller decides what may be told.
+type teller struct {
+	hidden hidden
+	// told are the sentences so far, in small letters: the commits of a squashed
+	// pull request repeat its title.
+	told map[string]bool
+	// prose is what was told outside of lists and code.
+	prose strings.Builder
+}
+
+// block is what of a block may be told. Code is told whole or not at all.
+func (t *teller) block(b block) string {
 	if b.code {
 		code := strings.Join(b.lines, "\n")
-		if hidden.shows(code) {
+		if t.hidden.shows(code) {
 			return ""
 		}
 		return code
 	}
 	var told []string
 	for _, item := range items(b.lines) {
-		if text := item.told(hidden); text != "" {
+		if text := t.item(item); text != "" {
 			told = append(told, text)
 		}
 	}
@@ -167,18 +190,28 @@ func items(lines []string) []item {
 	return all
 }
 
-func (i item) told(hidden *hidden) string {
+// minItemWords is the least that an element of a list tells: the lists of squashed
+// commits are full of "docs" and "fix tests".
+const minItemWords = 2
+
+func (t *teller) item(i item) string {
 	var told []string
 	for _, sentence := range sentences(withoutPrefix(i.text)) {
 		sentence = withoutReferences(sentence)
-		if strings.ContainsFunc(sentence, unicode.IsLetter) && !hidden.shows(sentence) {
+		key := strings.ToLower(sentence)
+		if strings.ContainsFunc(sentence, unicode.IsLetter) && !t.told[key] && !t.hidden.shows(sentence) {
 			told = append(told, sentence)
+			t.told[key] = true
 		}
 	}
-	if len(told) == 0 {
+	text := strings.Join(told, " ")
+	if text == "" || i.mark != "" && telling(text) < minItemWords {
 		return ""
 	}
-	return i.mark + strings.Join(told, " ")
+	if i.mark == "" {
+		t.prose.WriteString(text + "\n")
+	}
+	return i.mark + text
 }
 
 var (
@@ -215,21 +248,32 @@ const target = `(?:<?https?://[^\s>)\]]+>?|(?:[\w.-]+/[\w.-]+)?[#!]\d+|(?:gh|bpo
 
 const targets = target + `(?:(?:\s*,|\s*&|\s+and|\s*, and)?\s+` + target + `)*`
 
+const pointer = `(?:fix(?:e[sd])?|close[sd]?|resolve[sd]?|refs?|references|see(?: also)?|address(?:es)?|re|related to)\b[:\s]*`
+
 var (
 	inBrackets = regexp.MustCompile(`(?i)\s*[(\[][^()\[\]]{0,30}` + targets + `[^()\[\]]{0,20}[)\]]`)
-	afterVerb  = regexp.MustCompile(`(?i)[\s,;:-]*\b(?:fix(?:e[sd])?|close[sd]?|resolve[sd]?|refs?|references|see(?: also)?|address(?:es)?|re|related to|part of|` +
-		`follow[- ]?up (?:to|of)|backport(?:ed|s)?(?: of| from)?|from|in|via|since|by|to|per)\b[:\s]*` + targets)
-	bareEnds = regexp.MustCompile(`(?i)^` + targets + `\b|[\s,;:-]+` + targets + `(\.?)$|^[A-Z]{2,10}-\d+:`)
-	joints   = regexp.MustCompile(`^[\s,;:.–—-]+|[\s,;:–—-]+$`)
+	atStart    = regexp.MustCompile(`^(?i:(?:` + pointer + `)?` + targets + `)[\s.,;:–—-]*|^(?:[A-Z]{2,10}-)?\d{1,6}:\s+`)
+	atEnd      = regexp.MustCompile(`(?i)(?:\s*[,;:–—-]\s*` + pointer + `)?[\s,;:–—-]*` + targets + `(\.?)$`)
+	joints     = regexp.MustCompile(`^[\s,;:.–—-]+|[\s,;:–—-]+$`)
 )
 
-// withoutReferences takes out the issues that a sentence only points at. Where it
-// speaks of one, it stays as it is.
+// withoutReferences takes out the issues that a sentence points at before or
+// after it says something. A sentence that speaks of one stays as it is.
 func withoutReferences(sentence string) string {
-	for _, reference := range []*regexp.Regexp{inBrackets, afterVerb, bareEnds} {
-		sentence = reference.ReplaceAllString(sentence, "$1")
+	sentence = atStart.ReplaceAllString(inBrackets.ReplaceAllString(sentence, ""), "")
+	if short := atEnd.ReplaceAllString(sentence, "$1"); !openEnd(short) {
+		sentence = short
 	}
 	return joints.ReplaceAllString(sentence, "")
+}
+
+// openEnd says whether a sentence ends in a word that others have to follow.
+func openEnd(sentence string) bool {
+	last := ""
+	for word := range words(sentence) {
+		last = word
+	}
+	return isPlain(last) || routine[strings.ToLower(last)]
 }
 
 // routine words are in every message and tell nothing of the matter.
@@ -238,14 +282,14 @@ documentation feature feedback fix fixed fixes fixing fixup handle improve impro
 pull refactor release remove removed rename request review small some style suggestion suggestions support test tests tweak typo typos
 update updated updates version warning warnings wip work`)
 
-// substantial says whether a text tells enough to be a task.
-func substantial(text string) bool {
-	telling := map[string]bool{}
+// telling counts the different words of a text that tell something.
+func telling(text string) int {
+	found := map[string]bool{}
 	for word := range words(text) {
 		lower := strings.ToLower(word)
 		if utf8.RuneCountInString(word) > 2 && !isPlain(word) && !routine[lower] {
-			telling[lower] = true
+			found[lower] = true
 		}
 	}
-	return len(telling) >= minIssueWords
+	return len(found)
 }

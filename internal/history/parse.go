@@ -75,11 +75,11 @@ func readListed(r *bufio.Reader) (listed, error) {
 	var files listed
 	for {
 		if err := skip(r, "\x00\n"); err != nil {
-			return files, atEnd(err)
+			return files, endsList(err)
 		}
 		next, err := r.Peek(1)
 		if err != nil || next[0] != ':' {
-			return files, atEnd(err)
+			return files, endsList(err)
 		}
 		file, err := readRaw(r)
 		if err != nil {
@@ -102,8 +102,8 @@ func readFiles(r *bufio.Reader, limit int) ([]File, error) {
 		if err != nil {
 			return nil, midway(err)
 		}
-		switch {
-		case next[0] == ':':
+		switch next[0] {
+		case ':':
 			file, err := readRaw(r)
 			if err != nil {
 				return nil, err
@@ -113,7 +113,7 @@ func readFiles(r *bufio.Reader, limit int) ([]File, error) {
 			}
 			byPath[file.Path] = len(files)
 			files = append(files, file)
-		case next[0] == endOfChange[0]:
+		case endOfChange[0]:
 			return files, readEnd(r)
 		default:
 			if err := readCounts(r, files, byPath); err != nil {
@@ -137,7 +137,7 @@ func readEnd(r *bufio.Reader) error {
 // modes of regular files begin with this.
 const regularMode = "100"
 
-// readRaw reads ":mode mode id id status NUL path NUL", with a second path for a
+// readRaw reads ":mode mode before after status NUL path NUL", with a second path for a
 // renamed file.
 func readRaw(r *bufio.Reader) (File, error) {
 	line, err := readField(r, maxHeader)
@@ -283,8 +283,8 @@ func midway(err error) error {
 	return err
 }
 
-// atEnd takes the end of the input for the end of a list.
-func atEnd(err error) error {
+// endsList takes the end of the input for the end of a list.
+func endsList(err error) error {
 	if errors.Is(err, io.EOF) {
 		return nil
 	}

@@ -68,7 +68,16 @@ func (r *repo) git(stdin string, args ...string) string {
 func (r *repo) commit(e edit) string {
 	r.t.Helper()
 	r.git(e.stream(), "fast-import", "--quiet", "--force")
-	return r.git("", "rev-parse", snapshot.HeadRef)
+	return r.head()
+}
+
+func (r *repo) head() string {
+	r.t.Helper()
+	id, err := os.ReadFile(filepath.Join(r.dir, snapshot.HeadRef))
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	return strings.TrimSpace(string(id))
 }
 
 // then adds a commit on top of the head.

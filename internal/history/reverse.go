@@ -36,80 +36,83 @@ const (
 type Reversal struct {
 	// Edits replace files of the tree by path; nil content leaves the file out.
 	Edits map[string][]byte
-	// Refusal is empty if the change can be undone. Path is the file that it is
-	// about, empty for all of them.
+	// Refusal says why the change cannot be undone as a whole, and is empty if it
+	// can. Edits then are the part that can, maybe none: whether that is still the
+	// fault that the change fixed, only its tests tell.
 	Refusal Refusal
-	Path    string
+	// Path is the first file that the refusal is about, empty for all of them.
+	Path string
 }
-
-// refusal is how the undoing of one file ends.
-type refusal struct{ why Refusal }
-
-// Error implements error.
-func (r refusal) Error() string { return string(r.why) }
 
 // Reverse undoes what a change did to source files, on the tree of the head: by a
 // three-way merge of each file, from the version that the change made to the
-// version before it. Files that were only moved since are followed.
-// The tree itself stays; so do tests and all other files. A part that the tree
-// is without already is left as it is: only if nothing is left to undo, that is a
-// refusal.
+// version before it. Files that were only moved since are followed. The tree
+// itself stays; so do tests and all other files. Where the tree already is
+// without a part, nothing is left to undo there: that is a refusal only if it is
+// so everywhere.
 //
 // Merging whole files finds the place of a hunk by all the lines of the file.
 // Applying the patch backwards finds it by three lines of context, which in code
 // that repeats itself are there more than once.
 func (r *Repository) Reverse(ctx context.Context, change Change, kinds Kinds, head *Tree) (Reversal, error) {
-	edits := map[string][]byte{}
+	reversal := Reversal{Edits: map[string][]byte{}}
 	for _, file := range change.Sources(kinds) {
-		path, content, err := r.undo(ctx, file, head)
-		var refused refusal
-		switch {
-		case errors.As(err, &refused) && refused.why == RefusedNoOp:
-		case errors.As(err, &refused):
-			return Reversal{Refusal: refused.why, Path: file.Path}, nil
-		case errors.Is(err, ErrTooLarge):
-			return Reversal{Refusal: RefusedTooLarge, Path: file.Path}, nil
-		case err != nil:
+		undone, err := r.undo(ctx, file, head)
+		if errors.Is(err, ErrTooLarge) {
+			undone, err = undoing{why: RefusedTooLarge}, nil
+		}
+		if err != nil {
 			return Reversal{}, fmt.Errorf("undo %s: %.100q: %w", change.Commit, file.Path, err)
-		default:
-			edits[path] = content
+		}
+		if undone.edits {
+			reversal.Edits[file.Current] = undone.content
+		}
+		if reversal.Refusal == "" && undone.why != "" && undone.why != RefusedNoOp {
+			reversal.Refusal, reversal.Path = undone.why, file.Path
 		}
 	}
-	if len(edits) == 0 {
-		return Reversal{Refusal: RefusedNoOp}, nil
+	if len(reversal.Edits) == 0 && reversal.Refusal == "" {
+		reversal.Refusal = RefusedNoOp
 	}
-	return Reversal{Edits: edits}, nil
+	return reversal, nil
 }
 
-// undo returns the content of one file without the change, nil for no file.
-func (r *Repository) undo(ctx context.Context, file File, head *Tree) (path string, content []byte, err error) {
+// undoing is how the undoing of one file ends: with new content or not, and why
+// not all of it could be undone.
+type undoing struct {
+	edits   bool
+	content []byte
+	why     Refusal
+}
+
+func (r *Repository) undo(ctx context.Context, file File, head *Tree) (undoing, error) {
 	now := head.id(file.Current)
 	switch {
 	case !file.Regular || file.Binary:
-		return "", nil, refusal{RefusedNotText}
+		return undoing{why: RefusedNotText}, nil
 	case file.Status == StatusRenamed:
-		return "", nil, refusal{RefusedRenamed}
+		return undoing{why: RefusedRenamed}, nil
 	case now == file.Before:
-		return "", nil, refusal{RefusedNoOp}
+		return undoing{why: RefusedNoOp}, nil
 	case now == file.After && file.Before == "":
-		return file.Current, nil, nil
+		return undoing{edits: true}, nil
 	case now == file.After:
-		content, err = r.blobs.read(file.Before, maxContentBytes)
-		return file.Current, content, err
+		content, err := r.blobs.read(file.Before, maxContentBytes)
+		return undoing{edits: true, content: content}, err
 	case now == "":
-		return "", nil, refusal{RefusedGone}
+		return undoing{why: RefusedGone}, nil
 	case file.Before == "" || file.After == "":
-		return "", nil, refusal{RefusedConflict}
+		return undoing{why: RefusedConflict}, nil
+	default:
+		return r.merge(ctx, now, file.After, file.Before)
 	}
-	content, err = r.merge(ctx, now, file.After, file.Before)
-	return file.Current, content, err
 }
 
 // merge brings what changed from one version to another into a third one.
-func (r *Repository) merge(ctx context.Context, into, from, to string) ([]byte, error) {
+func (r *Repository) merge(ctx context.Context, into, from, to string) (undoing, error) {
 	dir, err := os.MkdirTemp("", "merge-")
 	if err != nil {
-		return nil, err
+		return undoing{}, err
 	}
 	defer func() { _ = os.RemoveAll(dir) }() // an emptyDir: what stays ends with the pod
 	var names []string
@@ -117,41 +120,48 @@ func (r *Repository) merge(ctx context.Context, into, from, to string) ([]byte, 
 	for i, id := range []string{into, from, to} {
 		content, err := r.blobs.read(id, maxContentBytes)
 		if err != nil {
-			return nil, err
+			return undoing{}, err
 		}
 		if bytes.IndexByte(content, 0) >= 0 {
-			return nil, refusal{RefusedNotText}
+			return undoing{why: RefusedNotText}, nil
 		}
 		if i == 0 {
 			current = content
 		}
 		name := filepath.Join(dir, fmt.Sprint(i))
 		if err := os.WriteFile(name, content, 0o600); err != nil {
-			return nil, err
+			return undoing{}, err
 		}
 		names = append(names, name)
 	}
-	merged, err := r.mergeFiles(ctx, names)
-	if err == nil && bytes.Equal(merged, current) {
-		return nil, refusal{RefusedNoOp}
+	content, clean, err := r.mergeFiles(ctx, names)
+	result := undoing{edits: !bytes.Equal(content, current), content: content}
+	switch {
+	case !clean:
+		result.why = RefusedConflict
+	case !result.edits:
+		result.why = RefusedNoOp
 	}
-	return merged, err
+	return result, err
 }
 
 // conflicts is the highest exit code of git merge-file that counts conflicts.
 const conflicts = 127
 
-func (r *Repository) mergeFiles(ctx context.Context, names []string) ([]byte, error) {
+// mergeFiles merges three files: what is merged into, where the change begins,
+// where it ends. Where they conflict the first one stays, and clean is false.
+func (r *Repository) mergeFiles(ctx context.Context, names []string) (merged []byte, clean bool, err error) {
 	ctx, cancel := context.WithTimeout(ctx, readLimit)
 	defer cancel()
-	args := append([]string{"--git-dir", r.dir, "merge-file", "--stdout", "--quiet", "--"}, names...)
-	merged, err := localgit.Output(ctx, 4*maxContentBytes, args...)
+	run := func(options ...string) ([]byte, error) {
+		args := append([]string{"--git-dir", r.dir, "merge-file", "--stdout", "--quiet"}, options...)
+		return localgit.Output(ctx, 4*maxContentBytes, append(append(args, "--"), names...)...)
+	}
+	merged, err = run()
 	var exit *exec.ExitError
 	if errors.As(err, &exit) && exit.ExitCode() > 0 && exit.ExitCode() <= conflicts {
-		return nil, refusal{RefusedConflict}
+		merged, err = run("--ours")
+		return merged, false, err
 	}
-	if merged == nil && err == nil {
-		merged = []byte{}
-	}
-	return merged, err
+	return merged, err == nil, err
 }

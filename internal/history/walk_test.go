@@ -228,7 +228,10 @@ func TestAWalkEnds(t *testing.T) {
 		r.then("change", map[string]string{"a": fmt.Sprintln(i + 1)})
 	}
 	t.Run("when the caller stops", func(t *testing.T) {
-		for range r.open().Changes(t.Context(), DefaultLimits()) {
+		for _, err := range r.open().Changes(t.Context(), DefaultLimits()) {
+			if err != nil {
+				t.Error(err)
+			}
 			break
 		}
 	})
