@@ -13,15 +13,22 @@ import (
 	"github.com/repoexpert/operator/internal/task"
 )
 
-// BenchmarkCurate makes a data set of 20,000 trajectories of about 8 kB, that is
-// about 2,000 tokens, from lines of real libraries: a quarter of each is said by the
-// assistant. The tokenizer is not part of it. It reports the process's greatest
-// memory; run it with -benchtime=1x.
+// BenchmarkCurate makes data sets of trajectories of about 8 kB, that is about
+// 2,000 tokens, from lines of real libraries: a quarter of each is said by the
+// assistant. The tokenizer is not part of it. It logs the process's greatest
+// memory; run one size with -benchtime=1x.
 func BenchmarkCurate(b *testing.B) {
-	const samples, shards = 20_000, 4
+	for _, samples := range []int{1000, 20_000} {
+		b.Run(fmt.Sprint(samples), func(b *testing.B) { benchmark(b, samples) })
+	}
+}
+
+func benchmark(b *testing.B, samples int) {
+	b.Helper()
+	const shards = 4
 	lines := libraryLines(b)
 	w := newWorld(b)
-	w.env.Spec.Recipe.Experience.Units = []v1alpha1.Unit{{Name: implementation, Samples: samples}}
+	w.env.Spec.Recipe.Experience.Units = []v1alpha1.Unit{{Name: implementation, Samples: int32(samples)}}
 	w.shards = make([]string, shards)
 	for shard := range shards {
 		var document bytes.Buffer
@@ -77,10 +84,11 @@ func trajectory(w *world, n int, lines []string) task.Sample {
 		return text.String()
 	}
 	sample := w.played(implementation, fmt.Sprint("task-", n),
-		turn("Look at "+fmt.Sprint(n)+".", "sed -n 1,40p lib/vault.py"), turn("More.", "grep -n "+fmt.Sprint("name", n)+" ."),
+		turn("Look at "+fmt.Sprint(n)+".", fmt.Sprintf("tool%c -n 1,40p lib/vault.py", 'A'+n%97)), turn("More.", fmt.Sprintf("grep -n name%d .", n)),
 		turn("Write.", "cat > lib/vault.py <<'EOF'\n"+excerpt(0, 1900)+"EOF"))
 	sample.Messages[0].Content += "\n" + excerpt(1, 500)
-	sample.Messages[2].Content = excerpt(2, 3000)
+	// What is written was seen.
+	sample.Messages[2].Content = excerpt(0, 1900) + excerpt(2, 1100)
 	sample.Messages[4].Content = excerpt(3, 3000)
 	return signed(sample)
 }

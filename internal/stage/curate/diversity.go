@@ -116,9 +116,10 @@ func isEdit(sample task.Sample) bool {
 }
 
 // thin takes scripted trajectories out until none of their features is that of more
-// than percent of them. The first ones stay. It never takes more than half of what
-// the share allows at the start: where scripts have too few forms, no thinning makes
-// them diverse, and the card says so.
+// than percent of them. The first ones stay. As what is left gets less, so does what
+// a feature may have: where that would come to less than half of what it may have at
+// the start, the scripts have too few forms, which no thinning mends; then each
+// feature keeps what it may have at the start, and the card says that it is too much.
 func thin(samples []task.Sample, percent int, features func(task.Sample) []string) []bool {
 	scripted := 0
 	of := make([][]string, len(samples))
@@ -132,14 +133,16 @@ func thin(samples []task.Sample, percent int, features func(task.Sample) []strin
 	if scripted < leastTrajectories {
 		return out
 	}
-	limit := scripted * percent / 100
-	for least := (limit + 1) / 2; ; {
+	start := scripted * percent / 100
+	for limit := start; 2*limit >= start; {
 		left, most := thinTo(limit, of, out, scripted)
-		if 100*most <= percent*left || limit <= least {
+		if 100*most <= percent*left {
 			return out
 		}
-		limit = max(least, min(limit-1, left*percent/100))
+		limit = min(limit-1, left*percent/100)
 	}
+	thinTo(start, of, out, scripted)
+	return out
 }
 
 // thinTo marks what is beyond a limit for any of its features. It returns how many
