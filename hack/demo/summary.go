@@ -69,7 +69,7 @@ func describeData(ctx context.Context, out io.Writer, cluster *local.Cluster, o 
 	fmt.Fprintf(table, "\nunit of experience\ttried\tverified\ttrained\ttokens\tCPU s\t  provenance\n")
 	for _, unit := range card.Units {
 		fmt.Fprintf(table, "%s\t%d\t%d\t%d\t%d\t%.1f\t  %s\n",
-			unit.Name, unit.Run, unit.Kept, unit.Trained, unit.Lengths.All, unit.CPUSeconds, strings.Join(slices.Sorted(maps.Keys(unit.Provenance)), ", "))
+			unit.Name, unit.Run, unit.Verified, unit.Kept, unit.Lengths.All, unit.CPUSeconds, strings.Join(slices.Sorted(maps.Keys(unit.Provenance)), ", "))
 	}
 	return table.Flush()
 }

@@ -22,7 +22,7 @@ const (
 	environmentVersion = "environment/1"
 	planVersion        = "plan/1"
 	experienceVersion  = "experience/2"
-	datasetVersion     = "dataset/1"
+	datasetVersion     = "dataset/2"
 	modelVersion       = "model/1"
 	evaluationVersion  = "evaluation/2"
 	runVersion         = "run/1"

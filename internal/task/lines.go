@@ -26,10 +26,15 @@ func DefaultLimits() Limits {
 // ErrLines is wrapped by every error about the content of a document of lines.
 var ErrLines = errors.New("JSON Lines refused")
 
-// Decode reads one JSON value a line and calls visit for each with its number,
-// from 1. It stops at the first error. Empty lines, and a last line without a
-// newline, are refused: a writer of ours leaves neither.
-func Decode[T any](r io.Reader, limits Limits, visit func(number int, value T) error) error {
+// ErrLong is wrapped, with ErrLines, by the error about a line of too many bytes.
+var ErrLong = errors.New("longer than the limit")
+
+// Scan calls visit for each line with its number, from 1, and its bytes, which
+// are valid until visit returns. A line that cannot be read as one, being too long
+// (ErrLong) or cut short at the end of the document, comes as an error in place of
+// its bytes, and reading goes on behind it: the visitor decides whether that ends
+// the document. A document of too many lines or bytes ends with an error of Scan.
+func Scan(r io.Reader, limits Limits, visit func(number int, line []byte, err error) error) error {
 	bounded := &io.LimitedReader{R: r, N: limits.Bytes + 1}
 	reader := bufio.NewReaderSize(bounded, 64<<10)
 	for number := 1; ; number++ {
@@ -39,33 +44,54 @@ func Decode[T any](r io.Reader, limits Limits, visit func(number int, value T) e
 			return fmt.Errorf("%w: more than %d bytes", ErrLines, limits.Bytes)
 		case errors.Is(err, io.EOF) && len(line) == 0:
 			return nil
-		case errors.Is(err, io.EOF):
-			return fmt.Errorf("%w: line %d is cut short", ErrLines, number)
-		case err != nil:
-			return fmt.Errorf("%w: line %d: %w", ErrLines, number, err)
 		case number > limits.Lines:
 			return fmt.Errorf("%w: more than %d lines", ErrLines, limits.Lines)
-		}
-		var value T
-		if err := json.Unmarshal(line, &value); err != nil {
+		case errors.Is(err, io.EOF):
+			return visit(number, nil, fmt.Errorf("%w: line %d is cut short", ErrLines, number))
+		case err != nil && !errors.Is(err, ErrLong):
 			return fmt.Errorf("%w: line %d: %w", ErrLines, number, err)
 		}
-		if err := visit(number, value); err != nil {
+		if err != nil {
+			line, err = nil, fmt.Errorf("%w: line %d: %w of %d bytes", ErrLines, number, err, limits.LineBytes)
+		}
+		if err := visit(number, line, err); err != nil {
 			return err
 		}
 	}
 }
 
-// readLine returns one line with its newline; io.EOF with what is left.
+// Decode reads one JSON value a line and calls visit for each with its number,
+// from 1. It stops at the first error. Empty lines, and a last line without a
+// newline, are refused: a writer of ours leaves neither.
+func Decode[T any](r io.Reader, limits Limits, visit func(number int, value T) error) error {
+	return Scan(r, limits, func(number int, line []byte, err error) error {
+		if err != nil {
+			return err
+		}
+		var value T
+		if err := json.Unmarshal(line, &value); err != nil {
+			return fmt.Errorf("%w: line %d: %w", ErrLines, number, err)
+		}
+		return visit(number, value)
+	})
+}
+
+// readLine returns one line with its newline; io.EOF with what is left. Of a line
+// beyond the limit it keeps nothing and returns ErrLong once it is behind it.
 func readLine(reader *bufio.Reader, limit int) ([]byte, error) {
 	var line []byte
+	long := false
 	for {
 		part, err := reader.ReadSlice('\n')
-		if len(line)+len(part) > limit {
-			return nil, fmt.Errorf("longer than %d bytes", limit)
+		if long = long || len(line)+len(part) > limit; !long {
+			line = append(line, part...)
 		}
-		line = append(line, part...)
-		if !errors.Is(err, bufio.ErrBufferFull) {
+		switch {
+		case errors.Is(err, bufio.ErrBufferFull):
+			continue
+		case long && (err == nil || errors.Is(err, io.EOF)):
+			return nil, ErrLong
+		default:
 			return line, err
 		}
 	}

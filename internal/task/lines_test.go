@@ -30,7 +30,7 @@ func TestDecode(t *testing.T) {
 		"nothing":          {document: "", want: 0},
 		"three lines":      {document: "{\"id\":\"a\"}\n{\"id\":\"b\"}\n{}\n", want: 3},
 		"too many lines":   {document: "{}\n{}\n{}\n{}\n", want: 3, message: "more than 3 lines"},
-		"a long line":      {document: `{"id":"` + strings.Repeat("x", 30) + "\"}\n", message: "line 1: longer than 24 bytes"},
+		"a long line":      {document: `{"id":"` + strings.Repeat("x", 30) + "\"}\n", message: "line 1: longer than the limit of 24 bytes"},
 		"too many bytes":   {document: strings.Repeat("{\"id\":\"0123456789\"}\n", 4), message: "more than 64 bytes"},
 		"a torn last line": {document: "{}\n{\"id\":", want: 1, message: "line 2 is cut short"},
 		"an empty line":    {document: "{}\n\n{}\n", want: 1, message: "line 2"},
@@ -48,6 +48,45 @@ func TestDecode(t *testing.T) {
 				t.Error(err)
 			case c.message != "" && (!errors.Is(err, ErrLines) || !strings.Contains(err.Error(), c.message)):
 				t.Errorf("error is %v, want %q", err, c.message)
+			}
+		})
+	}
+}
+
+// A visitor may count what cannot be read and go on; what is behind a long line is
+// not lost with it.
+func TestScanGoesOn(t *testing.T) {
+	limits := Limits{Bytes: 1 << 20, LineBytes: 100 << 10, Lines: 10}
+	long := strings.Repeat("x", 100<<10)
+	cases := map[string]struct {
+		document string
+		want     []string
+	}{
+		"a long line in the middle": {"a\n" + long + "\nb\n", []string{"a\n", "long", "b\n"}},
+		"two long lines":            {long + "\n" + long + long + "\nb\n", []string{"long", "long", "b\n"}},
+		"a line of just the limit":  {long[1:] + "\n", []string{long[1:] + "\n"}},
+		"a long last line, torn":    {"a\n" + long + "x", []string{"a\n", "long"}},
+		"a torn last line":          {"a\nb", []string{"a\n", "cut"}},
+		"an empty line":             {"\n", []string{"\n"}},
+	}
+	for name, c := range cases {
+		t.Run(name, func(t *testing.T) {
+			var got []string
+			err := Scan(strings.NewReader(c.document), limits, func(number int, line []byte, err error) error {
+				switch {
+				case number != len(got)+1:
+					t.Errorf("number %d after %d lines", number, len(got))
+				case errors.Is(err, ErrLong):
+					got = append(got, "long")
+				case err != nil:
+					got = append(got, "cut")
+				default:
+					got = append(got, string(line))
+				}
+				return nil
+			})
+			if err != nil || !cmp.Equal(c.want, got) {
+				t.Errorf("%v (-want +got):\n%.500s", err, cmp.Diff(c.want, got))
 			}
 		})
 	}

@@ -13,6 +13,7 @@ import (
 	"github.com/repoexpert/operator/internal/contract"
 	"github.com/repoexpert/operator/internal/recipe/trl"
 	"github.com/repoexpert/operator/internal/stage"
+	"github.com/repoexpert/operator/internal/stage/experience"
 	"github.com/repoexpert/operator/internal/task"
 )
 
@@ -27,15 +28,6 @@ const (
 	ExclusionFile = "exclusion.json"
 )
 
-// Why a sample that was read is not in the data set.
-const (
-	dropDuplicate     = "duplicate"
-	dropLeak          = "sharesHeldOutCode"
-	dropTooLong       = "tooLong"
-	dropOverCap       = "overCap"
-	dropUnfilledBatch = "unfilledBatch"
-)
-
 // Tokenizer counts the tokens of samples as the training will see them. The
 // counts have the samples' order.
 type Tokenizer interface {
@@ -44,12 +36,15 @@ type Tokenizer interface {
 
 // Run is the stage Curate, with the base model's own tokenizer.
 func Run(ctx context.Context, env stage.Env) (contract.StageResult, error) {
-	return Stage{Tokenizer: trl.Tokenizer{}}.Run(ctx, env)
+	return Stage{Tokenizer: trl.Tokenizer{}, ForeignNames: experience.ForeignNames}.Run(ctx, env)
 }
 
 // Stage is Curate with what it depends on.
 type Stage struct {
 	Tokenizer Tokenizer
+	// ForeignNames lists the names in a piece of code that are neither built into
+	// its language nor bound by it.
+	ForeignNames func(code string) []string
 }
 
 // Run makes the data set.
@@ -58,7 +53,7 @@ func (s Stage) Run(ctx context.Context, env stage.Env) (contract.StageResult, er
 	if err != nil {
 		return contract.StageResult{}, err
 	}
-	card := newCard(env)
+	card := newCard(env, p.licences)
 	samples, err := readShards(env, p, card)
 	if err != nil {
 		return contract.StageResult{}, err
@@ -67,11 +62,13 @@ func (s Stage) Run(ctx context.Context, env stage.Env) (contract.StageResult, er
 	if err != nil {
 		return contract.StageResult{}, err
 	}
-	card.finish(kept)
+	if err := s.describe(ctx, kept, card); err != nil {
+		return contract.StageResult{}, err
+	}
 	if minimum := int(env.Spec.Recipe.Experience.MinSamples); len(kept) < minimum {
 		return contract.StageResult{}, stage.Fail(v1alpha1.FailureData, nil,
 			"%d samples are left of %d (dropped: %s), experience.minSamples asks for %d; raise the samples of experience.units or training.maxLength in the class, or lower experience.minSamples",
-			len(kept), len(samples), card.droppedText(), minimum)
+			len(kept), card.lines(), card.droppedText(), minimum)
 	}
 	return seal(env, p, kept, card)
 }
@@ -79,8 +76,11 @@ func (s Stage) Run(ctx context.Context, env stage.Env) (contract.StageResult, er
 // curate drops what must not be trained and puts the rest in training order.
 func (s Stage) curate(ctx context.Context, env stage.Env, p *plan, samples []task.Sample, card *Card) ([]task.Sample, error) {
 	r := env.Spec.Recipe
-	samples = drop(samples, card, duplicates())
-	samples = drop(samples, card, p.grams.check)
+	samples = card.sift(samples, duplicates(samples))
+	samples, err := scan(ctx, p, samples, card)
+	if err != nil {
+		return nil, err
+	}
 	if r.Training.Answers == v1alpha1.AnswersShuffled {
 		p.shuffleAnswers(samples)
 	}
@@ -89,17 +89,62 @@ func (s Stage) curate(ctx context.Context, env stage.Env, p *plan, samples []tas
 	}
 	for i := range samples {
 		// What a sample cost is in the card; in the file it would make equal data differ.
-		card.cost(samples[i])
 		samples[i].Meta.CPUSeconds = 0
 	}
-	samples = drop(samples, card, func(sample task.Sample) string {
-		if sample.Meta.Tokens > int(r.Training.MaxLength) {
-			return dropTooLong
-		}
-		return ""
-	})
-	samples = drop(samples, card, caps(r.Experience.Units))
+	samples = card.sift(samples, tooLong(samples, int(r.Training.MaxLength)))
+	samples = card.sift(samples, alikeByUnit(samples))
+	samples = s.diversify(samples, card)
+	samples = card.sift(samples, mix(samples, r.Experience.Units, p.fileShare))
 	return order(samples, p.questions, p.batch, p.seed, card), nil
+}
+
+// scan drops what must not be learned whatever else there is: hidden text,
+// secrets, held-out code.
+func scan(ctx context.Context, p *plan, samples []task.Sample, card *Card) ([]task.Sample, error) {
+	hidden, err := each(ctx, samples, checkHidden)
+	if err != nil {
+		return nil, err
+	}
+	samples = card.sift(samples, hidden)
+	secrets, err := newSecrets()
+	if err != nil {
+		return nil, err
+	}
+	broken, err := each(ctx, samples, secrets.rules)
+	if err != nil {
+		return nil, err
+	}
+	samples = card.sift(samples, card.secrets(broken))
+	leaks, err := each(ctx, samples, p.grams.check)
+	if err != nil {
+		return nil, err
+	}
+	return card.sift(samples, leaks), nil
+}
+
+// diversify drops edits that come out of nowhere, and thins out what scripts say
+// and do too often.
+func (s Stage) diversify(samples []task.Sample, card *Card) []task.Sample {
+	codes := make([]string, len(samples))
+	for i, sample := range samples {
+		if shown, all := causality(sample, s.ForeignNames); 100*shown < causalPercent*all {
+			codes[i] = dropNotCausal
+		}
+	}
+	samples = card.sift(samples, codes)
+	samples = card.sift(samples, coded(surplusRecoveries(samples), dropRecovery))
+	samples = card.sift(samples, coded(thin(samples, skeletonPercent, skeletonOf), dropSkeleton))
+	return card.sift(samples, coded(thin(samples, phrasePercent, phrasesOf), dropPhrase))
+}
+
+// describe completes the card with what the samples that stayed say.
+func (s Stage) describe(ctx context.Context, kept []task.Sample, card *Card) error {
+	flags, err := each(ctx, kept, flagsOf)
+	if err != nil {
+		return err
+	}
+	card.finish(kept, flags, diversityOf(kept, s.ForeignNames))
+	return nil
 }
 
 // measure sets the lengths of samples.
@@ -121,48 +166,62 @@ func (s Stage) measure(ctx context.Context, env stage.Env, samples []task.Sample
 	return nil
 }
 
-// drop returns the samples for which check gives no code, and counts the others.
-func drop(samples []task.Sample, card *Card, check func(task.Sample) string) []task.Sample {
-	var kept []task.Sample
-	for _, sample := range samples {
-		if code := check(sample); code != "" {
-			card.drop(sample, code)
-			continue
+// tooLong finds samples that the trainer would cut: half a trajectory teaches to
+// stop in the middle.
+func tooLong(samples []task.Sample, limit int) []string {
+	codes := make([]string, len(samples))
+	for i, sample := range samples {
+		if sample.Meta.Tokens > limit {
+			codes[i] = dropTooLong
 		}
-		kept = append(kept, sample)
 	}
-	return kept
+	return codes
 }
 
 // duplicates finds samples with the same messages as an earlier one.
-func duplicates() func(task.Sample) string {
+func duplicates(samples []task.Sample) []string {
+	codes := make([]string, len(samples))
 	seen := map[string]bool{}
-	return func(sample task.Sample) string {
+	for i, sample := range samples {
 		if seen[sample.Meta.ContentHash] {
-			return dropDuplicate
+			codes[i] = dropDuplicate
 		}
 		seen[sample.Meta.ContentHash] = true
-		return ""
 	}
+	return codes
 }
 
-// caps holds trajectories to what the recipe asks for. Questions are capped by
-// the plan's choice of facts.
-func caps(units []v1alpha1.Unit) func(task.Sample) string {
-	left := map[v1alpha1.UnitName]int32{}
-	for _, unit := range units {
-		left[unit.Name] = unit.Samples
-	}
-	return func(sample task.Sample) string {
-		if sample.Meta.Unit == v1alpha1.UnitRepositoryRecall {
-			return ""
+// alikeByUnit finds trajectories that are nearly the same as another one of their
+// unit. The wordings of one fact are alike by design, and the plan makes them.
+func alikeByUnit(samples []task.Sample) []string {
+	places := map[v1alpha1.UnitName][]int{}
+	for i, sample := range samples {
+		if !isQuestion(sample) {
+			places[sample.Meta.Unit] = append(places[sample.Meta.Unit], i)
 		}
-		if left[sample.Meta.Unit] == 0 {
-			return dropOverCap
-		}
-		left[sample.Meta.Unit]--
-		return ""
 	}
+	codes := make([]string, len(samples))
+	for _, of := range places {
+		unit := make([]task.Sample, len(of))
+		for n, i := range of {
+			unit[n] = samples[i]
+		}
+		for n, code := range nearDuplicates(unit) {
+			codes[of[n]] = code
+		}
+	}
+	return codes
+}
+
+// coded gives a code to what is marked.
+func coded(marked []bool, code string) []string {
+	codes := make([]string, len(marked))
+	for i, mark := range marked {
+		if mark {
+			codes[i] = code
+		}
+	}
+	return codes
 }
 
 // seal writes the data set and seals it.

@@ -40,9 +40,14 @@ func clean(t testing.TB) *world {
 		{"RepositoryRecall.candidates": 17, "RepositoryRecall.run": 17, "RepositoryRecall.kept": 17, "SoftwareDesign.candidates": 2},
 		{
 			"RepositoryRecall.candidates": asks - 17, "RepositoryRecall.run": asks - 17, "RepositoryRecall.kept": asks - 17,
-			"ContextualImplementation.candidates": 3, "ContextualImplementation.run": 3, "ContextualImplementation.kept": 2,
-			"SoftwareDesign.candidates": 1, "SoftwareDesign.run": 2, "SoftwareDesign.kept": 2,
+			"ContextualImplementation.candidates": 5, "ContextualImplementation.run": 4, "ContextualImplementation.kept": 2,
+			"ContextualImplementation.cpuMillis": 3500,
+			"SoftwareDesign.candidates":          1, "SoftwareDesign.run": 2, "SoftwareDesign.kept": 2,
 		},
+	}
+	w.rejections = []string{
+		document(t, task.Rejection{Unit: implementation, TaskID: "mask-a3", Code: "not-causal"}),
+		document(t, task.Rejection{Unit: implementation, TaskID: "mask-a4", Code: "script-ended", Detail: "0"}),
 	}
 	return w
 }
@@ -87,40 +92,56 @@ func TestRun(t *testing.T) {
 
 func TestCard(t *testing.T) {
 	w := clean(t)
+	w.add("LICENSE", mit)
 	if _, err := w.run(t); err != nil {
 		t.Fatal(err)
 	}
 	samples, got := w.made(t)
 	asked := questionLengths(samples)
+	none := map[string]int{}
 	want := Card{
-		Commit: w.env.Spec.Commit, BaseModel: "small", Answers: v1alpha1.AnswersComputed, MaxLength: 4096, Shards: 2, Seed: 1,
+		Schema: "repoexpert.dev/dataset-card/2", Commit: w.env.Spec.Commit, BaseModel: "small", Answers: v1alpha1.AnswersComputed, Shards: 2, Seed: 1,
 		Units: []*UnitCard{
 			{
-				Name: implementation, Candidates: 3, Run: 3, Kept: 2, Read: 2, Dropped: map[string]int{}, Trained: 2, Tasks: 2,
-				Recovered: 1, Provenance: map[string]int{"scripted": 2}, Lengths: Lengths{Shortest: 9, Median: 22, Longest: 22, All: 31}, CPUSeconds: 2.5,
+				Name: implementation, Asked: 10, Candidates: 5, NotRun: 1, Run: 4, Rejected: map[string]int{"not-causal": 1, "script-ended": 1},
+				Verified: 2, Dropped: none, Kept: 2, Tasks: 2, Recovered: 1, Provenance: map[string]int{"scripted": 2}, Flagged: none,
+				Lengths: Lengths{Shortest: 9, Median: 9, P90: 22, P99: 22, Longest: 22, All: 31}, CPUSeconds: 3.5,
 			},
 			{
-				Name: design, Candidates: 3, Run: 2, Kept: 2, Read: 2, Dropped: map[string]int{}, Trained: 2, Tasks: 2,
-				Provenance: map[string]int{"scripted": 2}, Lengths: Lengths{Shortest: 7, Median: 23, Longest: 23, All: 30},
+				Name: design, Asked: 10, Candidates: 3, NotRun: 1, Run: 2, Rejected: none, Verified: 2, Dropped: none, Kept: 2, Tasks: 2,
+				Provenance: map[string]int{"scripted": 2}, Flagged: none, Lengths: Lengths{Shortest: 7, Median: 7, P90: 23, P99: 23, Longest: 23, All: 30},
 			},
 			{
-				Name: remembering, Candidates: asks, Run: asks, Kept: asks, Read: asks, Dropped: map[string]int{}, Trained: asks, Tasks: 5,
-				Provenance: map[string]int{"computed": asks}, Lengths: asked,
+				Name: remembering, Asked: 5, Candidates: asks, Run: asks, Rejected: none, Verified: asks, Dropped: none, Kept: asks, Tasks: 5,
+				Provenance: map[string]int{"computed": asks}, Flagged: none, Lengths: asked,
 			},
 		},
-		Samples: asks + 4, Tokens: 31 + 30 + asked.All,
-		// The two short ones only list files. No thought has five words.
-		Diversity: Diversity{Trajectories: 4, Skeleton: 2, Phrase: 0},
+		Unattributed: none, Samples: asks + 4, Tokens: 31 + 30 + asked.All, Tasks: 9, RealFixes: Part{Of: 4}, Secrets: none,
+		Licences: []Licence{{Path: "LICENSE", IDs: []string{"MIT"}, Percent: 99}},
+		Checks: []Check{
+			// The two short ones only list files. No thought has five words.
+			{Name: checkSkeleton, Count: 2, Of: 4, AtMost: 5}, {Name: checkPhrase, Of: 4, AtMost: 10, Met: true},
+			{Name: checkRecovery, Count: 1, Of: 2, AtLeast: 30, AtMost: 40}, {Name: checkCausal, AtLeast: 90, Met: true, Enforced: true},
+		},
+		Limits: Limits{
+			MaxTokens: 4096, MaxLineBytes: 1 << 20, MaxMessageBytes: 256 << 10, MaxMessages: 520, HeldOutRun: 13,
+			NearDuplicate: 80, Contained: 90, Cluster: 5, File: 30, Commit: 5,
+		},
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("card (-want +got):\n%s", diff)
 	}
 	text := w.output(t, CardFile)
 	for _, want := range []string{
-		"Commit `" + w.env.Spec.Commit + "`, base model `small`, seed 1, 2 shards of experience, at most 4096 tokens a sample.",
-		"| ContextualImplementation | 3 | 3 | 2 | 2 | 0 | 2 | 2 | 1 | 9 | 22 | 22 | 31 | 2.5 |",
+		fmt.Sprintf("%d samples of 9 distinct tasks, %d tokens, all made from the repository at commit `%s` for the base model `small` (seed 1, 2 shards of experience).",
+			asks+4, want.Tokens, w.env.Spec.Commit),
+		"| ContextualImplementation | 2 | 10 | 2 | 31 | 9 | 9 | 22 | 22 | 22 | 1 | 3.5 |",
+		"| ContextualImplementation | 5 | 1 | 4 | 2 | 2 | 0 | 2 |",
+		"- ContextualImplementation: 1 rejected, `script-ended`",
 		fmt.Sprintf("- RepositoryRecall: %d computed", asks),
-		"Of 4 trajectories, 2 share the commonest sequence of actions",
+		"| commonest sequence of programs | 2 of 4 | 50.0 % | at most 5 % | too few to tell |",
+		"| `LICENSE` | MIT | 99 % |",
+		"gitleaks' default rules find none",
 	} {
 		if !strings.Contains(text, want) {
 			t.Errorf("the card lacks %q:\n%s", want, text)
@@ -133,14 +154,35 @@ func TestCard(t *testing.T) {
 
 func questionLengths(samples []task.Sample) Lengths {
 	var lengths []int
-	all := 0
 	for _, sample := range samples {
-		if sample.Meta.Unit == remembering {
-			lengths, all = append(lengths, sample.Meta.Tokens), all+sample.Meta.Tokens
+		if isQuestion(sample) {
+			lengths = append(lengths, sample.Meta.Tokens)
 		}
 	}
-	slices.Sort(lengths)
-	return Lengths{Shortest: lengths[0], Median: lengths[len(lengths)/2], Longest: lengths[len(lengths)-1], All: all}
+	return lengthsOf(lengths)
+}
+
+func TestLengths(t *testing.T) {
+	hundred := make([]int, 100)
+	for i := range hundred {
+		hundred[i] = 100 - i
+	}
+	cases := map[string]struct {
+		lengths []int
+		want    Lengths
+	}{
+		"none":    {nil, Lengths{}},
+		"one":     {[]int{7}, Lengths{7, 7, 7, 7, 7, 7}},
+		"three":   {[]int{9, 1, 5}, Lengths{1, 5, 9, 9, 9, 15}},
+		"hundred": {hundred, Lengths{1, 50, 90, 99, 100, 5050}},
+	}
+	for name, c := range cases {
+		t.Run(name, func(t *testing.T) {
+			if diff := cmp.Diff(c.want, lengthsOf(c.lengths)); diff != "" {
+				t.Error(diff)
+			}
+		})
+	}
 }
 
 func TestExclusion(t *testing.T) {
@@ -203,6 +245,7 @@ func TestSameInputSameBytes(t *testing.T) {
 func TestCostIsNotInTheDataSet(t *testing.T) {
 	first, second := clean(t), clean(t)
 	second.shards[1] = strings.Replace(second.shards[1], `"cpuSeconds":2.5`, `"cpuSeconds":7`, 1)
+	second.counts[1]["ContextualImplementation.cpuMillis"] = 7000
 	for _, w := range []*world{first, second} {
 		if _, err := w.run(t); err != nil {
 			t.Fatal(err)
@@ -217,7 +260,7 @@ func TestCostIsNotInTheDataSet(t *testing.T) {
 }
 
 func TestDrops(t *testing.T) {
-	short := func(w *world, id string, n int) task.Sample { return w.played(implementation, id, words(n)) }
+	short := func(w *world, id string, n int) task.Sample { return w.played(implementation, id, wordy(id, n)) }
 	cases := map[string]struct {
 		change  func(r *v1alpha1.Recipe)
 		samples func(w *world) []task.Sample
@@ -328,8 +371,8 @@ func TestCardNamesDrops(t *testing.T) {
 	w := newWorld(t)
 	w.env.Spec.Recipe.Training.MaxLength = 10
 	w.shards = []string{document(t,
-		w.played(design, "component-c1", "a"), w.played(design, "component-c1", "a"), w.played(design, "component-c2", words(50)),
-		w.played(implementation, "mask-a1", words(50)), w.played(implementation, "mask-a2", "b"),
+		w.played(design, "component-c1", "a"), w.played(design, "component-c1", "a"), w.played(design, "component-c2", wordy("component-c2", 50)),
+		w.played(implementation, "mask-a1", wordy("mask-a1", 50)), w.played(implementation, "mask-a2", "b"),
 	)}
 	if _, err := w.run(t); err != nil {
 		t.Fatal(err)
@@ -346,7 +389,8 @@ func TestCardNamesDrops(t *testing.T) {
 		t.Errorf("dropped (-want +got):\n%s", diff)
 	}
 	for _, want := range []string{
-		"| SoftwareDesign | 0 | 0 | 0 | 3 | 2 | 1 |", "- SoftwareDesign: 1 dropped, `duplicate`", "- ContextualImplementation: 1 dropped, `tooLong`",
+		"| SoftwareDesign | 3 | 0 | 3 | 0 | 3 | 2 | 1 |", "- SoftwareDesign: 1 dropped, `duplicate`", "- ContextualImplementation: 1 dropped, `tooLong`",
+		"- `tooLong`: more tokens than the recipe trains on",
 	} {
 		if text := w.output(t, CardFile); !strings.Contains(text, want) {
 			t.Errorf("the card lacks %q:\n%s", want, text)
@@ -370,7 +414,7 @@ func TestTooFewSamples(t *testing.T) {
 			minimum: 2, samples: func(w *world) []task.Sample {
 				return []task.Sample{
 					w.played(design, "component-c1", "a"), w.played(design, "component-c1", "a"),
-					w.played(implementation, "mask-a1", words(50)), w.played(implementation, "mask-a2", words(50)),
+					w.played(implementation, "mask-a1", wordy("mask-a1", 50)), w.played(implementation, "mask-a2", wordy("mask-a2", 50)),
 				}
 			},
 			want: "1 samples are left of 4 (dropped: 1 duplicate, 2 tooLong), experience.minSamples asks for 2;",

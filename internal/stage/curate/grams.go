@@ -2,7 +2,7 @@ package curate
 
 import (
 	"fmt"
-	"hash/fnv"
+	"regexp"
 	"slices"
 	"strings"
 	"unicode"
@@ -12,47 +12,90 @@ import (
 )
 
 const (
-	// gramWords is the length of a run of words that gives a text away.
+	// gramWords is the length of a run of words that gives a text away: the usual
+	// one of decontamination (GPT-3, arXiv 2005.14165, appendix C).
 	gramWords = 13
+	// shortestBody is the least number of words of a held-out body that is given
+	// away as a whole where it has fewer than gramWords. Shorter ones are idioms.
+	shortestBody = 6
+	// shortestName is the least number of bytes of a name that only held-out bodies
+	// hold. Shorter ones, two people may choose.
+	shortestName = 12
 	// maxSource bounds the files that are searched for the same words, in bytes;
 	// larger ones are data.
 	maxSource = 4 << 20
 )
 
 // heldOutGrams are the runs of words in held-out text that are nowhere else in
-// the tree.
-type heldOutGrams map[uint64]bool
+// the tree, by their length. Those of one word are telling names.
+type heldOutGrams map[int]map[uint64]bool
 
 // gramsOf counts each run in the held-out texts and in the whole tree, which
 // holds those texts once: a run that the tree has more often is public.
 func gramsOf(heldOut []task.HeldOut, tree *snapshot.Snapshot) (heldOutGrams, error) {
-	counts := map[uint64]int{}
-	for _, held := range outermost(heldOut) {
-		for _, gram := range grams(held.Text) {
-			counts[gram]++
-		}
-	}
+	balance := countHeldOut(outermost(heldOut))
 	for _, file := range tree.Files() {
-		if len(counts) == 0 || file.Size > maxSource {
+		if len(balance) == 0 || file.Size > maxSource {
 			continue
 		}
 		content, err := tree.Read(file.Path)
 		if err != nil {
 			return nil, fmt.Errorf("reading the snapshot: %w", err)
 		}
-		for _, gram := range grams(string(content)) {
-			if _, known := counts[gram]; known {
-				counts[gram]--
+		hashes := hashWords(string(content))
+		for length, counts := range balance {
+			for run := range runs(hashes, length) {
+				if _, known := counts[run]; known {
+					counts[run]--
+				}
 			}
 		}
 	}
 	only := heldOutGrams{}
-	for gram, balance := range counts {
-		if balance >= 0 {
-			only[gram] = true
+	for length, counts := range balance {
+		only[length] = map[uint64]bool{}
+		for run, left := range counts {
+			if left >= 0 {
+				only[length][run] = true
+			}
 		}
 	}
 	return only, nil
+}
+
+// countHeldOut counts the telling runs of held-out texts by length.
+func countHeldOut(heldOut []task.HeldOut) map[int]map[uint64]int {
+	counts := map[int]map[uint64]int{}
+	add := func(length int, run uint64) {
+		if counts[length] == nil {
+			counts[length] = map[uint64]int{}
+		}
+		counts[length][run]++
+	}
+	for _, held := range heldOut {
+		hashes := hashWords(held.Text)
+		if length := min(len(hashes), gramWords); length >= shortestBody {
+			for run := range runs(hashes, length) {
+				add(length, run)
+			}
+		}
+		for word := range words(held.Text) {
+			if telling(word) {
+				add(1, hashWord(word))
+			}
+		}
+	}
+	return counts
+}
+
+// telling says whether a word is a name that is not chosen twice by chance: long,
+// and of several parts.
+func telling(word string) bool {
+	if len(word) < shortestName {
+		return false
+	}
+	return strings.ContainsFunc(word[1:], func(r rune) bool { return r == '_' || unicode.IsDigit(r) || unicode.IsUpper(r) }) &&
+		strings.ContainsFunc(word, unicode.IsLetter)
 }
 
 // outermost leaves out functions whose text is in that of the held-out function
@@ -68,34 +111,58 @@ func outermost(heldOut []task.HeldOut) []task.HeldOut {
 	})
 }
 
-// check returns a reason to drop a sample with a held-out run in an assistant turn.
+// check returns a reason to drop a trajectory: an assistant turn, learned or not,
+// with a held-out run or name. What the agent was shown is not learned. Questions
+// ask for facts that the plan chose to train, of held-out code too.
 func (h heldOutGrams) check(sample task.Sample) string {
-	for _, message := range sample.Messages {
-		if message.Role != task.RoleAssistant {
-			continue
-		}
-		for _, gram := range grams(message.Content) {
-			if h[gram] {
-				return dropLeak
+	if isQuestion(sample) {
+		return ""
+	}
+	code := ""
+	for _, text := range saidBy(sample) {
+		for _, form := range []string{text, unquoted(text)} {
+			hashes := hashWords(form)
+			for length, only := range h {
+				switch {
+				case length > 1 && anyIn(only, hashes, length):
+					return dropLeak
+				case length == 1 && anyIn(only, hashes, length):
+					code = dropLeakedName
+				}
 			}
 		}
 	}
-	return ""
+	return code
 }
 
-// grams hashes every run of words of a text. Layout and signs do not count.
-func grams(text string) []uint64 {
-	words := strings.FieldsFunc(text, func(r rune) bool {
-		return r != '_' && !unicode.IsLetter(r) && !unicode.IsDigit(r)
-	})
-	var found []uint64
-	for at := 0; at+gramWords <= len(words); at++ {
-		hash := fnv.New64a()
-		for _, word := range words[at : at+gramWords] {
-			// A hash never fails to write.
-			_, _ = hash.Write([]byte(word + "\x00"))
+func anyIn(only map[uint64]bool, hashes []uint64, length int) bool {
+	for run := range runs(hashes, length) {
+		if only[run] {
+			return true
 		}
-		found = append(found, hash.Sum64())
 	}
-	return found
+	return false
+}
+
+// numbering is a line number before a line of code, as grep -n and cat -n print it.
+var numbering = regexp.MustCompile(`(?m)^[ \t]*[0-9]+[:|\t -]`)
+
+// escapes are how code stands in the string of another language.
+var escapes = strings.NewReplacer(`\n`, "\n", `\t`, "\t", `\r`, "\r", `\"`, `"`, `\'`, `'`, `\\`, `\`)
+
+// unquoted is a text as code would be read out of it: of a string literal, and
+// without line numbers. Both break runs of words at every line.
+func unquoted(text string) string {
+	return numbering.ReplaceAllString(escapes.Replace(text), "")
+}
+
+// saidBy lists the assistant's turns of a sample.
+func saidBy(sample task.Sample) []string {
+	var texts []string
+	for _, message := range sample.Messages {
+		if message.Role == task.RoleAssistant {
+			texts = append(texts, message.Content)
+		}
+	}
+	return texts
 }

@@ -16,9 +16,14 @@ type plan struct {
 	commit string
 	// units that the recipe lists.
 	units map[v1alpha1.UnitName]bool
-	// clusters are those of the training side, by task.
+	// clusters are those of the training side, by task, of the units whose tasks
+	// the plan lists.
 	clusters map[v1alpha1.UnitName]map[string]string
-	facts    []recall.Fact
+	// heldOutTasks and heldOutClusters are those of the evaluation side.
+	heldOutTasks, heldOutClusters map[string]bool
+	// fileShare is the part of the plan's training tasks that a file holds.
+	fileShare map[string]float64
+	facts     []recall.Fact
 	// questions are the training questions in training order.
 	questions []recall.Question
 	byID      map[string]recall.Question
@@ -27,6 +32,7 @@ type plan struct {
 	heldOut   []task.HeldOut
 	masks     []task.Mask
 	grams     heldOutGrams
+	licences  []Licence
 }
 
 func loadPlan(env stage.Env) (*plan, error) {
@@ -46,6 +52,7 @@ func loadPlan(env stage.Env) (*plan, error) {
 	p := &plan{
 		commit: env.Spec.Commit, seed: uint64(r.Experience.Seed), batch: int(max(1, r.Training.BatchSize)),
 		units: map[v1alpha1.UnitName]bool{}, clusters: map[v1alpha1.UnitName]map[string]string{}, byID: map[string]recall.Question{},
+		heldOutTasks: map[string]bool{}, heldOutClusters: map[string]bool{}, fileShare: map[string]float64{},
 	}
 	for _, unit := range r.Experience.Units {
 		p.units[unit.Name] = true
@@ -53,7 +60,10 @@ func loadPlan(env stage.Env) (*plan, error) {
 	if err := p.read(folder); err != nil {
 		return nil, fmt.Errorf("reading the plan: %w", err)
 	}
-	p.grams, err = gramsOf(p.heldOut, tree)
+	if p.grams, err = gramsOf(p.heldOut, tree); err != nil {
+		return nil, err
+	}
+	p.licences, err = licencesOf(tree)
 	return p, err
 }
 
@@ -73,21 +83,30 @@ func (p *plan) read(folder string) (err error) {
 	}
 	masks, reports := map[string]string{}, map[string]string{}
 	for _, mask := range p.masks {
-		if mask.Side == task.SideTrain {
-			masks[mask.ID] = mask.Cluster
-		}
+		p.sort(masks, mask.Side, mask.ID, mask.Cluster, mask.Path)
 	}
 	for _, component := range components {
-		if component.Side == task.SideTrain {
-			reports[component.ID] = component.Cluster
-		}
+		p.sort(reports, component.Side, component.ID, component.Cluster, component.Path)
 	}
 	p.clusters[v1alpha1.UnitContextualImplementation], p.clusters[v1alpha1.UnitSoftwareDesign] = masks, reports
+	for path := range p.fileShare {
+		p.fileShare[path] /= float64(len(masks) + len(reports))
+	}
 	p.questions = recall.TrainingQuestions(p.facts, recall.TrainingWordings, p.batch, p.seed)
 	for _, question := range p.questions {
 		p.byID[question.ID] = question
 	}
 	return nil
+}
+
+// sort puts a task on its side.
+func (p *plan) sort(trained map[string]string, side task.Side, id, cluster, path string) {
+	if side == task.SideTrain {
+		trained[id] = cluster
+		p.fileShare[path]++
+		return
+	}
+	p.heldOutTasks[id], p.heldOutClusters[cluster] = true, true
 }
 
 // shuffleAnswers gives questions the answers of other facts of their kind.

@@ -1,7 +1,6 @@
 package curate
 
 import (
-	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -29,26 +28,31 @@ func said(roles string) []task.Message {
 	return messages
 }
 
-const malformed = "line 2: its messages are malformed"
-
-// checkRefused runs a world whose second shard has a bad second line.
-func checkRefused(t *testing.T, w *world, line, want string) {
+// checkRefused runs a world whose second shard has a bad second line: it costs
+// itself alone, and the card counts it, for the unit that it names.
+func checkRefused(t *testing.T, w *world, unit v1alpha1.UnitName, line, code string) {
 	t.Helper()
-	good := document(t, w.played(implementation, "mask-a1", "a"))
-	w.shards = []string{good, document(t, w.played(implementation, "mask-a2", "b")) + line + good}
-	_, err := w.run(t)
-	var told *stage.Error
-	if !errors.As(err, &told) || told.Class != v1alpha1.FailureIntegrity {
-		t.Fatalf("got %v (%s)", err, stage.ClassOf(err))
+	shard := func(id string) string { return document(t, w.played(implementation, id, "said of "+id)) }
+	w.shards = []string{shard("mask-a1"), shard("mask-a2") + line + shard("mask-a3")}
+	if _, err := w.run(t); err != nil {
+		t.Fatal(err)
 	}
-	if !strings.HasPrefix(told.Message, "shard 1 of Experience is refused: ") || !strings.Contains(told.Message, want) {
-		t.Errorf("got %q, want %q", told.Message, want)
+	samples, card := w.made(t)
+	checkSums(t, samples, card)
+	if got := trajectories(samples); !cmp.Equal([]string{"mask-a1", "mask-a2", "mask-a3"}, got) {
+		t.Errorf("kept %v", got)
 	}
-	// What a hostile shard says must not fill a condition.
-	if len(told.Message) > 400 {
-		t.Errorf("the message has %d bytes", len(told.Message))
+	want := map[string]int{code: 1}
+	got := card.Unattributed
+	if of := card.unit(unit); of != nil {
+		got = of.Dropped
 	}
-	checkNothing(t, w)
+	if diff := cmp.Diff(want, got); diff != "" || !cmp.Equal(want, card.dropped()) {
+		t.Errorf("refused (-want +got):\n%s%v", diff, card.dropped())
+	}
+	if meanings[code] == "" || !strings.Contains(w.output(t, CardFile), meanings[code]) {
+		t.Errorf("the card does not say what %s means", code)
+	}
 }
 
 func TestMalformedMessages(t *testing.T) {
@@ -57,32 +61,36 @@ func TestMalformedMessages(t *testing.T) {
 		change(messages)
 		return messages
 	}
-	cases := map[string][]task.Message{
-		"none":                        {},
-		"a system turn alone":         said("s"),
-		"the assistant begins":        said("a u"),
-		"two user turns in a row":     slices.Concat(said("u"), said("u a"), said("a")),
-		"the user has the last word":  said("u a u"),
-		"a second system turn":        append(said("s"), said("s u a")...),
-		"a system turn in the middle": said("u a s u a"),
-		"nothing is learned":          said("u a! u a!"),
-		"too many":                    said(strings.Repeat("u a ", maxMessages/2+1)),
-		"another role":                with(func(m []task.Message) { m[1].Role = "tool" }),
-		"no role":                     with(func(m []task.Message) { m[2].Role = "" }),
-		"an empty user turn":          with(func(m []task.Message) { m[1].Content = "" }),
-		"a blank assistant turn":      with(func(m []task.Message) { m[4].Content = " \n\t" }),
-		"an empty system turn":        with(func(m []task.Message) { m[0].Content = "" }),
-		"a NUL byte":                  with(func(m []task.Message) { m[3].Content = "a\x00b" }),
-		"an unlearned user turn":      with(func(m []task.Message) { m[1].Loss = task.LossNone }),
-		"an unlearned system turn":    with(func(m []task.Message) { m[0].Loss = task.LossNone }),
-		"another mark of the loss":    with(func(m []task.Message) { m[2].Loss = "double" }),
+	cases := map[string]struct {
+		messages []task.Message
+		code     string
+	}{
+		"none":                        {code: refusedMessages},
+		"a system turn alone":         {said("s"), refusedMessages},
+		"the assistant begins":        {said("a u"), refusedMessages},
+		"two user turns in a row":     {slices.Concat(said("u"), said("u a"), said("a")), refusedMessages},
+		"the user has the last word":  {said("u a u"), refusedMessages},
+		"a second system turn":        {append(said("s"), said("s u a")...), refusedMessages},
+		"a system turn in the middle": {said("u a s u a"), refusedMessages},
+		"nothing is learned":          {said("u a! u a!"), refusedMessages},
+		"too many":                    {said(strings.Repeat("u a ", maxMessages/2+1)), refusedTurns},
+		"another role":                {with(func(m []task.Message) { m[1].Role = "tool" }), refusedMessages},
+		"no role":                     {with(func(m []task.Message) { m[2].Role = "" }), refusedMessages},
+		"an empty user turn":          {with(func(m []task.Message) { m[1].Content = "" }), refusedMessages},
+		"a blank assistant turn":      {with(func(m []task.Message) { m[4].Content = " \n\t" }), refusedMessages},
+		"an empty system turn":        {with(func(m []task.Message) { m[0].Content = "" }), refusedMessages},
+		"a NUL byte":                  {with(func(m []task.Message) { m[3].Content = "a\x00b" }), refusedMessages},
+		"an unlearned user turn":      {with(func(m []task.Message) { m[1].Loss = task.LossNone }), refusedMessages},
+		"an unlearned system turn":    {with(func(m []task.Message) { m[0].Loss = task.LossNone }), refusedMessages},
+		"a message too large":         {with(func(m []task.Message) { m[3].Content = strings.Repeat("x", maxMessageBytes+1) }), refusedSize},
+		"another mark of the loss":    {with(func(m []task.Message) { m[2].Loss = "double" }), refusedMessages},
 	}
-	for name, messages := range cases {
+	for name, c := range cases {
 		t.Run(name, func(t *testing.T) {
 			w := newWorld(t)
 			sample := w.played(implementation, "mask-a3", "c")
-			sample.Messages = messages
-			checkRefused(t, w, document(t, signed(sample)), malformed)
+			sample.Messages = c.messages
+			checkRefused(t, w, implementation, document(t, signed(sample)), c.code)
 		})
 	}
 }
@@ -115,79 +123,124 @@ func TestWellFormedMessages(t *testing.T) {
 func TestForeignTrajectories(t *testing.T) {
 	cases := map[string]struct {
 		change func(meta *task.Meta)
-		want   string
+		code   string
 	}{
-		"an unknown unit":           {func(m *task.Meta) { m.Unit = "Poetry" }, `line 2: its unit "Poetry" is not in the recipe`},
-		"no unit":                   {func(m *task.Meta) { m.Unit = "" }, `its unit "" is not in the recipe`},
-		"a unit of endless name":    {func(m *task.Meta) { m.Unit = v1alpha1.UnitName(strings.Repeat("x", 9999)) }, "is not in the recipe"},
-		"a wrong content hash":      {func(m *task.Meta) { m.ContentHash = strings.Repeat("0", 64) }, "its content hash is not that of its messages"},
-		"no content hash":           {func(m *task.Meta) { m.ContentHash = "" }, "its content hash is not that of its messages"},
-		"another commit":            {func(m *task.Meta) { m.Commit = strings.Repeat("0", 40) }, `it is of commit "0000`},
-		"a teacher that nobody set": {func(m *task.Meta) { m.Provenance = "teacher:m" }, `its provenance is "teacher:m"`},
-		"a computed trajectory":     {func(m *task.Meta) { m.Provenance = task.ProvenanceComputed }, `its provenance is "computed"`},
-		"a task that is not planned": {
-			func(m *task.Meta) { m.TaskID = "mask-zz" }, `task "mask-zz" is not on the training side of the plan`,
-		},
+		"an unknown unit":            {func(m *task.Meta) { m.Unit = "Poetry" }, refusedUnit},
+		"no unit":                    {func(m *task.Meta) { m.Unit = "" }, refusedUnit},
+		"a unit of endless name":     {func(m *task.Meta) { m.Unit = v1alpha1.UnitName(strings.Repeat("x", 9999)) }, refusedUnit},
+		"a wrong content hash":       {func(m *task.Meta) { m.ContentHash = strings.Repeat("0", 64) }, refusedHash},
+		"no content hash":            {func(m *task.Meta) { m.ContentHash = "" }, refusedHash},
+		"another commit":             {func(m *task.Meta) { m.Commit = strings.Repeat("0", 40) }, refusedCommit},
+		"a teacher that nobody set":  {func(m *task.Meta) { m.Provenance = "teacher:m" }, refusedProvenance},
+		"a computed trajectory":      {func(m *task.Meta) { m.Provenance = task.ProvenanceComputed }, refusedProvenance},
+		"a task that is not planned": {func(m *task.Meta) { m.TaskID = "mask-zz" }, refusedTask},
 		// What a map says of an unknown task is "", which is no cluster of the plan.
-		"a task that is not planned, without a cluster": {
-			func(m *task.Meta) { m.TaskID, m.Cluster = "mask-zz", "" }, `task "mask-zz" is not on the training side of the plan`,
-		},
-		"a held-out task": {
-			func(m *task.Meta) { m.TaskID, m.Cluster = "mask-e1", clusterOf("mask-e1") },
-			`task "mask-e1" is not on the training side of the plan`,
-		},
-		"a held-out component": {
-			func(m *task.Meta) { m.Unit, m.TaskID, m.Cluster = design, "component-e1", clusterOf("component-e1") },
-			`task "component-e1" is not on the training side of the plan`,
-		},
-		"a task of another unit": {func(m *task.Meta) { m.Unit = design }, `task "mask-a3" is not on the training side of the plan`},
-		"another cluster":        {func(m *task.Meta) { m.Cluster = clusterOf("mask-a1") }, `task "mask-a3" is not on the training side of the plan`},
-		"a trajectory as a question": {
-			func(m *task.Meta) { m.Unit = remembering }, `question "mask-a3" is not in the plan`,
-		},
-		"a cost below nothing": {func(m *task.Meta) { m.CPUSeconds = -1 }, "its cost of -1 CPU seconds"},
-		"an endless cost":      {func(m *task.Meta) { m.CPUSeconds = 1e308 }, "its cost of 1e+308 CPU seconds"},
+		"an unplanned task, no cluster":   {func(m *task.Meta) { m.TaskID, m.Cluster = "mask-zz", "" }, refusedTask},
+		"a held-out task":                 {func(m *task.Meta) { m.TaskID, m.Cluster = "mask-e1", clusterOf("mask-e1") }, refusedHeldOut},
+		"a held-out task elsewhere":       {func(m *task.Meta) { m.TaskID = "mask-e1" }, refusedHeldOut},
+		"a held-out cluster":              {func(m *task.Meta) { m.Cluster = clusterOf("mask-e1") }, refusedHeldOut},
+		"another cluster":                 {func(m *task.Meta) { m.Cluster = clusterOf("mask-a1") }, refusedTask},
+		"no task":                         {func(m *task.Meta) { m.TaskID = "" }, refusedMeta},
+		"a task of endless name":          {func(m *task.Meta) { m.TaskID = strings.Repeat("x", maxName+1) }, refusedMeta},
+		"a task of two lines":             {func(m *task.Meta) { m.TaskID = "mask\n-a3" }, refusedMeta},
+		"a verification without end":      {func(m *task.Meta) { m.Verification = strings.Repeat("x", maxVerification+1) }, refusedMeta},
+		"a long name as long as its text": {func(m *task.Meta) { m.TaskID = strings.Repeat("x", maxVerification); m.Verification = m.TaskID }, refusedMeta},
+		"a path above the root":           {func(m *task.Meta) { m.Path = "../etc/passwd" }, refusedMeta},
+		"an absolute path":                {func(m *task.Meta) { m.Path = "/etc/passwd" }, refusedMeta},
+		"the root as a path":              {func(m *task.Meta) { m.Path = "." }, refusedMeta},
+		"a cost below nothing":            {func(m *task.Meta) { m.CPUSeconds = -1 }, refusedMeta},
+		"an endless cost":                 {func(m *task.Meta) { m.CPUSeconds = 1e308 }, refusedMeta},
 	}
 	for name, c := range cases {
 		t.Run(name, func(t *testing.T) {
 			w := newWorld(t)
 			sample := w.played(implementation, "mask-a3", "c")
 			c.change(&sample.Meta)
-			checkRefused(t, w, document(t, sample), c.want)
+			checkRefused(t, w, sample.Meta.Unit, document(t, sample), c.code)
+		})
+	}
+}
+
+// A task is one of its unit, and an evaluation's component trains no report.
+func TestTasksOfOtherUnits(t *testing.T) {
+	cases := map[string]struct {
+		unit v1alpha1.UnitName
+		id   string
+		code string
+	}{
+		"a mask to report on":        {design, "mask-a3", refusedTask},
+		"a component to implement":   {implementation, "component-c1", refusedTask},
+		"a held-out component":       {design, "component-e1", refusedHeldOut},
+		"a trajectory as a question": {remembering, "mask-a3", refusedTask},
+	}
+	for name, c := range cases {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld(t)
+			checkRefused(t, w, c.unit, document(t, w.played(c.unit, c.id, "c")), c.code)
 		})
 	}
 }
 
 func TestUnitThatIsNotInTheRecipe(t *testing.T) {
-	w := newWorld(t)
-	w.env.Spec.Recipe.Experience.Units = w.env.Spec.Recipe.Experience.Units[:1]
-	checkRefused(t, w, document(t, w.played(design, "component-c1", "c")), `its unit "SoftwareDesign" is not in the recipe`)
-	w = newWorld(t)
-	w.env.Spec.Recipe.Experience.Units = w.env.Spec.Recipe.Experience.Units[:1]
-	checkRefused(t, w, document(t, w.questions()[0]), `its unit "RepositoryRecall" is not in the recipe`)
+	for _, unit := range []v1alpha1.UnitName{design, remembering} {
+		w := newWorld(t)
+		w.env.Spec.Recipe.Experience.Units = w.env.Spec.Recipe.Experience.Units[:1]
+		checkRefused(t, w, unit, document(t, w.played(unit, "component-c1", "c")), refusedUnit)
+	}
+}
+
+// A unit of the recipe whose tasks this plan does not list is known all the same:
+// its samples are taken unless their cluster is held out.
+func TestUnitWithoutAListOfTasks(t *testing.T) {
+	const replay v1alpha1.UnitName = "EvolutionaryReplay"
+	cases := map[string]struct {
+		cluster string
+		dropped map[string]int
+	}{
+		"a cluster of its own":  {"cluster of fix-1", map[string]int{}},
+		"a cluster of training": {clusterOf("mask-a1"), map[string]int{}},
+		"a held-out cluster":    {clusterOf("mask-e1"), map[string]int{refusedHeldOut: 1}},
+	}
+	for name, c := range cases {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld(t)
+			w.env.Spec.Recipe.Experience.Units = append(w.env.Spec.Recipe.Experience.Units, v1alpha1.Unit{Name: replay, Samples: 3})
+			sample := w.played(replay, "fix-0123abcd-1", "c")
+			sample.Meta.Cluster = c.cluster
+			w.shards = []string{document(t, w.played(design, "component-c1", "a"), sample)}
+			if _, err := w.run(t); err != nil {
+				t.Fatal(err)
+			}
+			samples, card := w.made(t)
+			checkSums(t, samples, card)
+			kept := 1 - len(c.dropped)
+			if diff := cmp.Diff(c.dropped, card.unit(replay).Dropped); diff != "" || card.RealFixes != (Part{Count: kept, Of: 1 + kept}) {
+				t.Errorf("dropped (-want +got):\n%s%+v", diff, card.RealFixes)
+			}
+		})
+	}
 }
 
 // A question is the plan's, word by word: the shard has no say in it.
 func TestForgedQuestions(t *testing.T) {
-	const other = `question "f1-t0" has another text or answer than the plan computes`
 	cases := map[string]struct {
 		change func(sample *task.Sample)
-		want   string
+		code   string
 	}{
-		"another answer":   {func(s *task.Sample) { s.Messages[1].Content = "lib/gate.py" }, other},
-		"a longer answer":  {func(s *task.Sample) { s.Messages[1].Content += " " }, other},
-		"another text":     {func(s *task.Sample) { s.Messages[0].Content = "Where is `Vault`?" }, other},
-		"a system turn":    {func(s *task.Sample) { s.Messages = append(said("s"), s.Messages...) }, other},
-		"a second turn":    {func(s *task.Sample) { s.Messages = append(s.Messages, said("u a")...) }, other},
-		"another question": {func(s *task.Sample) { s.Meta.TaskID = "f1-t1" }, "has another text or answer than the plan computes"},
-		"no such fact":     {func(s *task.Sample) { s.Meta.TaskID = "f9-t0" }, `question "f9-t0" is not in the plan`},
+		"another answer":   {func(s *task.Sample) { s.Messages[1].Content = "lib/gate.py" }, refusedQuestion},
+		"a longer answer":  {func(s *task.Sample) { s.Messages[1].Content += " " }, refusedQuestion},
+		"another text":     {func(s *task.Sample) { s.Messages[0].Content = "Where is `Vault`?" }, refusedQuestion},
+		"a system turn":    {func(s *task.Sample) { s.Messages = append(said("s"), s.Messages...) }, refusedQuestion},
+		"a second turn":    {func(s *task.Sample) { s.Messages = append(s.Messages, said("u a")...) }, refusedQuestion},
+		"another question": {func(s *task.Sample) { s.Meta.TaskID = "f1-t1" }, refusedQuestion},
+		"no such fact":     {func(s *task.Sample) { s.Meta.TaskID = "f9-t0" }, refusedTask},
 		"no such fact, without a cluster": {
-			func(s *task.Sample) { s.Meta.TaskID, s.Meta.Cluster = "f9-t0", "" }, `question "f9-t0" is not in the plan`,
+			func(s *task.Sample) { s.Meta.TaskID, s.Meta.Cluster = "f9-t0", "" }, refusedTask,
 		},
-		"no such wording": {func(s *task.Sample) { s.Meta.TaskID = "f1-t99" }, `question "f1-t99" is not in the plan`},
-		"an evaluation's": {func(s *task.Sample) { s.Meta.TaskID = "f1-e0" }, `question "f1-e0" is not in the plan`},
-		"another cluster": {func(s *task.Sample) { s.Meta.Cluster = clusterOf("f2") }, `question "f1-t0" is not in the plan`},
-		"a scripted one":  {func(s *task.Sample) { s.Meta.Provenance = task.ProvenanceScripted }, `question "f1-t0" is not in the plan`},
+		"no such wording": {func(s *task.Sample) { s.Meta.TaskID = "f1-t99" }, refusedTask},
+		"an evaluation's": {func(s *task.Sample) { s.Meta.TaskID = "f1-e0" }, refusedTask},
+		"another cluster": {func(s *task.Sample) { s.Meta.Cluster = clusterOf("f2") }, refusedTask},
+		"a scripted one":  {func(s *task.Sample) { s.Meta.Provenance = task.ProvenanceScripted }, refusedProvenance},
 	}
 	for name, c := range cases {
 		t.Run(name, func(t *testing.T) {
@@ -195,7 +248,7 @@ func TestForgedQuestions(t *testing.T) {
 			questions := w.questions()
 			sample := questions[slices.Index(ids(questions), "f1-t0")]
 			c.change(&sample)
-			checkRefused(t, w, document(t, signed(sample)), c.want)
+			checkRefused(t, w, remembering, document(t, signed(sample)), c.code)
 		})
 	}
 }
@@ -203,30 +256,94 @@ func TestForgedQuestions(t *testing.T) {
 func TestBrokenLines(t *testing.T) {
 	w := newWorld(t)
 	whole := document(t, w.played(implementation, "mask-a3", "c"))
-	cases := map[string]struct{ line, want string }{
-		"an over-size message": {document(t, w.played(implementation, "mask-a3", strings.Repeat("x", maxLine))), "line 2: longer than 1048576 bytes"},
-		"an endless line":      {strings.Repeat(" ", 2*maxLine), "line 2: longer than 1048576 bytes"},
-		"no JSON":              {"sample\n", "line 2: invalid character"},
-		"an empty line":        {"\n", "line 2"},
-		"messages as a text":   {`{"messages":"u a"}` + "\n", "line 2: json: cannot unmarshal string"},
-		"two in a line":        {strings.TrimSuffix(whole, "\n") + whole, "line 2: invalid character"},
-		"a number too large":   {`{"meta":{"cpuSeconds":1e999}}` + "\n", "line 2: json: cannot unmarshal number"},
+	cases := map[string]struct{ line, code string }{
+		"a line too long":       {document(t, w.played(implementation, "mask-a3", strings.Repeat("x", maxLine))), refusedLength},
+		"an endless line":       {strings.Repeat(" ", 2*maxLine) + "\n", refusedLength},
+		"no JSON":               {"sample\n", refusedLine},
+		"an empty line":         {"\n", refusedLine},
+		"messages as a text":    {`{"meta":{"unit":"ContextualImplementation"},"messages":"u a"}` + "\n", refusedLine},
+		"two in a line":         {strings.TrimSuffix(whole, "\n") + whole, refusedLine},
+		"a number too large":    {`{"meta":{"cpuSeconds":1e999}}` + "\n", refusedLine},
+		"text that is no UTF-8": {strings.Replace(whole, `"c"`, "\"\xff\"", 1), refusedUTF8},
+		"an object of nothing":  {"{}\n", refusedMessages},
+		"null":                  {"null\n", refusedMessages},
 	}
 	for name, c := range cases {
-		t.Run(name, func(t *testing.T) { checkRefused(t, newWorld(t), c.line, c.want) })
+		t.Run(name, func(t *testing.T) { checkRefused(t, newWorld(t), "", c.line, c.code) })
 	}
 }
 
-// A long trajectory is the tokenizer's to judge: a line may be as long as the bound.
+// A last line that a broken write left costs no more than itself.
+func TestTornShard(t *testing.T) {
+	w := newWorld(t)
+	w.shards = []string{strings.TrimSuffix(document(t, w.played(implementation, "mask-a1", "a"), w.played(implementation, "mask-a2", "b")), "}\n")}
+	if _, err := w.run(t); err != nil {
+		t.Fatal(err)
+	}
+	samples, card := w.made(t)
+	checkSums(t, samples, card)
+	if !cmp.Equal([]string{"mask-a1"}, ids(samples)) || !cmp.Equal(map[string]int{refusedLine: 1}, card.Unattributed) {
+		t.Errorf("kept %v, refused %v", ids(samples), card.Unattributed)
+	}
+}
+
+// What a shard says of rejections is counted within bounds, whatever it says.
+func TestHostileRejections(t *testing.T) {
+	w := clean(t)
+	lines := []task.Rejection{
+		{Unit: design, Code: "report-unresolved"}, {Unit: design, Code: "report-unresolved"}, {Unit: design, Code: "<b>"},
+		{Unit: design, Code: ""}, {Unit: design, Code: strings.Repeat("x", 999)}, {Unit: "Poetry", Code: "a"},
+	}
+	for i := range 2 * maxRejectionCodes {
+		lines = append(lines, task.Rejection{Unit: implementation, Code: fmt.Sprint("code-", i)})
+	}
+	w.rejections = []string{document(t, lines...) + "no JSON\n"}
+	if _, err := w.run(t); err != nil {
+		t.Fatal(err)
+	}
+	samples, card := w.made(t)
+	checkSums(t, samples, card)
+	if diff := cmp.Diff(map[string]int{"report-unresolved": 2, otherRejection: 3}, card.unit(design).Rejected); diff != "" {
+		t.Errorf("rejected (-want +got):\n%s", diff)
+	}
+	many := card.unit(implementation).Rejected
+	if len(many) != maxRejectionCodes+1 || sum(many) != 2*maxRejectionCodes {
+		t.Errorf("%d codes of %d rejections", len(many), sum(many))
+	}
+	if card.Unattributed[unattributedRejection] != 2 {
+		t.Errorf("of no unit: %v", card.Unattributed)
+	}
+}
+
+// A manifest's figures do not bend the funnel.
+func TestManifestThatDoesNotAddUp(t *testing.T) {
+	w := clean(t)
+	w.counts = []map[string]int64{{"SoftwareDesign.candidates": -5, "SoftwareDesign.cpuMillis": -7, "RepositoryRecall.candidates": 1 << 62}, {"SoftwareDesign.candidates": 1}}
+	if _, err := w.run(t); err != nil {
+		t.Fatal(err)
+	}
+	samples, card := w.made(t)
+	checkSums(t, samples, card)
+	if unit := card.unit(design); unit.Candidates != 2 || unit.CPUSeconds != 0 {
+		t.Errorf("SoftwareDesign: %+v", unit)
+	}
+}
+
+// A long trajectory is the tokenizer's to judge: a line may be as long as the bound,
+// and a message too.
 func TestLongestLine(t *testing.T) {
 	w := newWorld(t)
-	short := len(document(t, w.played(implementation, "mask-a1", "x")))
-	w.shards = []string{document(t, w.played(implementation, "mask-a1", strings.Repeat("x", maxLine-short+1)))}
+	long := strings.Repeat("x", maxMessageBytes)
+	short := len(document(t, w.played(implementation, "mask-a1", long, long, long, "x")))
+	w.shards = []string{document(t, w.played(implementation, "mask-a1", long, long, long, strings.Repeat("x", maxLine-short+1)))}
 	if len(w.shards[0]) != maxLine {
 		t.Fatalf("the line has %d bytes", len(w.shards[0]))
 	}
 	if _, err := w.run(t); err != nil {
 		t.Error(err)
+	}
+	if samples, _ := w.made(t); len(samples) != 1 {
+		t.Errorf("%d samples", len(samples))
 	}
 }
 
@@ -240,13 +357,11 @@ func TestBrokenShards(t *testing.T) {
 		},
 		"sealed without samples": {
 			func(t *testing.T, w *world) { w.seal(t, w.shardFolder(1), map[string]string{"other.jsonl": ""}, nil) },
-			"shard 1 of Experience is refused: open ",
+			"shard 1 of Experience cannot be read: open ",
 		},
-		"cut short": {
-			func(t *testing.T, w *world) {
-				w.seal(t, w.shardFolder(1), map[string]string{"samples.jsonl": strings.TrimSuffix(w.shards[0], "}\n")}, nil)
-			},
-			"shard 1 of Experience is refused: JSON Lines refused: line 1 is cut short",
+		"sealed without rejections": {
+			func(t *testing.T, w *world) { w.seal(t, w.shardFolder(1), map[string]string{"samples.jsonl": ""}, nil) },
+			"shard 1 of Experience cannot be read: open ",
 		},
 	}
 	for name, c := range cases {
@@ -254,7 +369,7 @@ func TestBrokenShards(t *testing.T) {
 			w := newWorld(t)
 			w.shards = []string{document(t, w.played(implementation, "mask-a1", "a"))}
 			w.sealInputs(t)
-			w.seal(t, w.shardFolder(0), map[string]string{"samples.jsonl": w.shards[0]}, nil)
+			w.sealShard(t, 0, w.shards[0])
 			c.change(t, w)
 			w.env.Spec.Shards = 2
 			_, err := w.curate(t)
@@ -272,7 +387,7 @@ func TestShardThatTheRunDoesNotHave(t *testing.T) {
 	w.shards = []string{document(t, w.played(implementation, "mask-a1", "a")), "no sample\n"}
 	w.sealInputs(t)
 	for i, shard := range w.shards {
-		w.seal(t, w.shardFolder(i), map[string]string{"samples.jsonl": shard}, nil)
+		w.sealShard(t, i, shard)
 	}
 	w.env.Spec.Shards = 1
 	if _, err := w.curate(t); err != nil {
@@ -304,7 +419,7 @@ func FuzzShardLine(f *testing.F) {
 		_ = task.Decode(strings.NewReader(line), limits, func(_ int, sample task.Sample) error {
 			// A fuzzer finds no hash, a hostile writer does.
 			for _, candidate := range []task.Sample{sample, signed(sample)} {
-				if p.check(candidate) == nil {
+				if p.check(candidate) == "" {
 					checkAccepted(t, w, p, candidate)
 				}
 			}
@@ -335,7 +450,10 @@ func checkAccepted(t *testing.T, w *world, p *plan, sample task.Sample) {
 		if diff := cmp.Diff(sample, again); diff != "" {
 			t.Errorf("written and read again it differs:\n%s", diff)
 		}
-		return p.check(again)
+		if code := p.check(again); code != "" {
+			t.Errorf("written and read again it is refused: %s", code)
+		}
+		return nil
 	})
 	if err != nil {
 		t.Error(err)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"log/slog"
 	"os"
 	"path/filepath"
@@ -78,9 +79,11 @@ type world struct {
 	components []task.Component
 	facts      []recall.Fact
 	heldOut    []task.HeldOut
-	// shards are the documents of the shards, counts the figures of their manifests.
-	shards []string
-	counts []map[string]int64
+	// shards are the documents of the shards, rejections those of what became no
+	// sample, counts the figures of their manifests. The last two may be shorter.
+	shards     []string
+	rejections []string
+	counts     []map[string]int64
 }
 
 func newWorld(t testing.TB) *world {
@@ -154,20 +157,31 @@ func (w *world) run(t testing.TB) (contract.StageResult, error) {
 	w.sealInputs(t)
 	digests := make([]string, len(w.shards))
 	for i, shard := range w.shards {
-		var counts map[string]int64
-		if i < len(w.counts) {
-			counts = w.counts[i]
-		}
-		digests[i] = w.seal(t, w.shardFolder(i), map[string]string{experience.SamplesFile: shard}, counts)
+		digests[i] = w.sealShard(t, i, shard)
 	}
 	w.env.Spec.Shards = int32(len(w.shards))
 	w.env.Spec.Inputs[w.env.Spec.Keys.Output(v1alpha1.StageExperience)] = contract.ShardsDigest(digests)
 	return w.curate(t)
 }
 
+// sealShard seals one shard with its samples.
+func (w *world) sealShard(t testing.TB, index int, samples string) string {
+	t.Helper()
+	var counts map[string]int64
+	rejections := ""
+	if index < len(w.counts) {
+		counts = w.counts[index]
+	}
+	if index < len(w.rejections) {
+		rejections = w.rejections[index]
+	}
+	files := map[string]string{experience.SamplesFile: samples, experience.RejectionsFile: rejections}
+	return w.seal(t, w.shardFolder(index), files, counts)
+}
+
 func (w *world) curate(t testing.TB) (contract.StageResult, error) {
 	t.Helper()
-	return Stage{Tokenizer: w.tokenizer}.Run(t.Context(), w.env)
+	return Stage{Tokenizer: w.tokenizer, ForeignNames: experience.ForeignNames}.Run(t.Context(), w.env)
 }
 
 // sealInputs seals what Fetch and Plan leave, on a volume of its own.
@@ -268,8 +282,14 @@ func turn(thought, command string) string {
 	return "THOUGHT: " + thought + "\n```bash\n" + command + "\n```"
 }
 
-// words is a text of so many words that no other file holds.
-func words(n int) string { return strings.TrimSpace(strings.Repeat("word ", n)) }
+// wordy is a text of so many words that no other text holds.
+func wordy(name string, n int) string {
+	text := make([]string, n)
+	for i := range text {
+		text[i] = fmt.Sprint(strings.ReplaceAll(name, "-", ""), n, "x", i)
+	}
+	return strings.Join(text, " ")
+}
 
 // output reads a file of the sealed data set.
 func (w *world) output(t testing.TB, name string) string {
@@ -318,24 +338,26 @@ func trajectories(samples []task.Sample) []string {
 	}))))
 }
 
-// checkSums demands that every sample that was read is either dropped, for one
-// reason, or trained.
+// checkSums demands that each funnel adds up and ends in what the file holds.
 func checkSums(t testing.TB, samples []task.Sample, card Card) {
 	t.Helper()
-	trained := map[v1alpha1.UnitName]int{}
+	kept := map[v1alpha1.UnitName]int{}
 	for _, sample := range samples {
-		trained[sample.Meta.Unit]++
+		kept[sample.Meta.Unit]++
 	}
 	all := 0
 	for _, unit := range card.Units {
-		dropped := 0
-		for _, n := range unit.Dropped {
-			dropped += n
+		switch {
+		case unit.Candidates != unit.NotRun+unit.Run, unit.NotRun < 0:
+			t.Errorf("%s: %d candidates, %d not run, %d run", unit.Name, unit.Candidates, unit.NotRun, unit.Run)
+		case unit.Run != int64(sum(unit.Rejected)+unit.Verified):
+			t.Errorf("%s: %d run, %v rejected, %d verified", unit.Name, unit.Run, unit.Rejected, unit.Verified)
+		case unit.Verified != sum(unit.Dropped)+unit.Kept:
+			t.Errorf("%s: %d verified, %v dropped, %d kept", unit.Name, unit.Verified, unit.Dropped, unit.Kept)
+		case unit.Kept != kept[unit.Name] || unit.Kept != sum(unit.Provenance):
+			t.Errorf("%s: %d kept, %d in the file, of %v", unit.Name, unit.Kept, kept[unit.Name], unit.Provenance)
 		}
-		if unit.Trained != trained[unit.Name] || unit.Read != dropped+unit.Trained {
-			t.Errorf("%s: read %d, dropped %d, trained %d, in the file %d", unit.Name, unit.Read, dropped, unit.Trained, trained[unit.Name])
-		}
-		all += unit.Trained
+		all += unit.Kept
 	}
 	if card.Samples != all || len(samples) != all {
 		t.Errorf("the card says %d samples, its units %d, the file has %d", card.Samples, all, len(samples))
