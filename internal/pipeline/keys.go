@@ -48,7 +48,7 @@ func KeysFor(recipe v1alpha1.Recipe, commit string, served *contract.ServedModel
 	experience := []any{where, k.Plan,
 		r.Experience.Shards, r.Experience.Units, r.Experience.Seed, r.Evaluation.Agent}
 	if r.Teacher != nil {
-		experience = append(experience, taught(*r.Teacher))
+		experience = append(experience, teacherInputs(*r.Teacher))
 	}
 	k.Experience = hash(experienceVersion, experience...)
 	k.Dataset = hash(datasetVersion, k.Experience, k.Plan, k.BaseModel, r.Images.Trainer,
@@ -61,11 +61,11 @@ func KeysFor(recipe v1alpha1.Recipe, commit string, served *contract.ServedModel
 	return k
 }
 
-// taught is what of a teacher changes its samples. Where the model is reached
+// teacherInputs is what of a teacher changes its samples. Where the model is reached
 // and how fast is left out, as a mirror of a repository is. The budget is left
 // out because reaching it seals nothing: with a larger one the same output goes
 // on.
-func taught(t v1alpha1.Teacher) []any {
+func teacherInputs(t v1alpha1.Teacher) []any {
 	return []any{t.Model, t.Sampling, t.MaxTokensPerTurn, t.ContextTokens, t.AttemptsPerTask}
 }
 

@@ -28,25 +28,7 @@ ask from the environment variable ` + contract.TeacherVariable + ` and the key f
 nothing of a request but its messages.`,
 		Args: cobra.NoArgs,
 		RunE: func(command *cobra.Command, _ []string) error {
-			teacher, err := parseTeacher(os.Getenv(contract.TeacherVariable))
-			if err != nil {
-				return err
-			}
-			if teacher.SecretRef == nil {
-				keyFile = ""
-			}
-			budget, err := NewBudget(teacher.Budget)
-			if err != nil {
-				return err
-			}
-			counter, err := OpenCounter(account, budget)
-			if err != nil {
-				return err
-			}
-			proxy, err := NewProxy(ProxyOptions{
-				Teacher: teacher, KeyFile: keyFile, Counter: counter,
-				Log: slog.New(slog.NewJSONHandler(command.OutOrStdout(), nil)), Transport: http.DefaultTransport,
-			})
+			proxy, err := newProxy(os.Getenv(contract.TeacherVariable), keyFile, account, slog.New(slog.NewJSONHandler(command.OutOrStdout(), nil)))
 			if err != nil {
 				return err
 			}
@@ -55,6 +37,7 @@ nothing of a request but its messages.`,
 			if err != nil {
 				return fmt.Errorf("--listen %q: %w", listen, err)
 			}
+			proxy.options.Log.Info("the proxy listens", "address", listener.Addr().String())
 			return proxy.Serve(command.Context(), listener)
 		},
 	}
@@ -63,6 +46,39 @@ nothing of a request but its messages.`,
 	set.StringVar(&keyFile, "key-file", filepath.Join(contract.TeacherSecretPath, contract.TeacherSecretKey), "file with the endpoint's key, for a teacher with a Secret")
 	set.StringVar(&account, "account", contract.TeacherAccountPath, "folder of the run's account")
 	return command
+}
+
+// newProxy makes the proxy that a variable's value describes.
+func newProxy(value, keyFile, account string, log *slog.Logger) (*Proxy, error) {
+	teacher, err := parseTeacher(value)
+	if err != nil {
+		return nil, err
+	}
+	if teacher.SecretRef == nil {
+		keyFile = ""
+	}
+	budget, err := NewBudget(teacher.Budget)
+	if err != nil {
+		return nil, err
+	}
+	counter, err := OpenCounter(account, budget)
+	if err != nil {
+		return nil, err
+	}
+	return NewProxy(ProxyOptions{
+		Teacher: teacher, KeyFile: keyFile, Counter: counter, Log: log, Transport: transport(int(teacher.Concurrency)),
+	})
+}
+
+// transport keeps as many connections to the endpoint as there are requests.
+func transport(concurrency int) http.RoundTripper {
+	t, ok := http.DefaultTransport.(*http.Transport)
+	if !ok {
+		return http.DefaultTransport
+	}
+	t = t.Clone()
+	t.MaxIdleConnsPerHost = concurrency
+	return t
 }
 
 // maxTeacher bounds the variable's value, in bytes.

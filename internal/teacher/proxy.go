@@ -162,17 +162,27 @@ func (p *Proxy) complete(w http.ResponseWriter, r *http.Request) {
 	}
 	start := time.Now()
 	out := &relay{w: w, model: p.options.Teacher.Model}
-	got, err := p.ask(r.Context(), messages, out)
-	used := bill(most, got, err)
-	if settleErr := p.options.Counter.Settle(most, used); settleErr != nil {
-		p.options.Log.Error("the account is not written", "error", settleErr)
-	}
+	got, used, err := p.counted(r.Context(), messages, most, out)
 	p.log(time.Since(start), used, err)
 	if err != nil {
 		out.fail(err)
 		return
 	}
 	out.finish(got, used)
+}
+
+// counted asks the endpoint and settles what was reserved, even if reading the
+// answer panics.
+func (p *Proxy) counted(ctx context.Context, messages []task.Message, most Tokens, out *relay) (got answer, used Tokens, err error) {
+	used = most
+	defer func() {
+		if settleErr := p.options.Counter.Settle(most, used); settleErr != nil {
+			p.options.Log.Error("the account is not written", "error", settleErr)
+		}
+	}()
+	got, err = p.ask(ctx, messages, out)
+	used = bill(most, got, err)
+	return got, used, err
 }
 
 func (p *Proxy) turn(ctx context.Context) error {
