@@ -30,6 +30,7 @@ func (r *Reconciler) gatherTeacher(ctx context.Context, s *scope, _ *v1alpha1.Re
 		return nil
 	}
 	facts := &s.input.Teacher
+	facts.Deployment = resources.TeacherName(s.run.Name)
 	for _, o := range teacherObjects(s.run) {
 		found, err := r.ours(ctx, r.client, s.run, o)
 		if err != nil {

@@ -14,6 +14,8 @@ const secretInterval = 30 * time.Second
 
 // Teacher is what stands before a run's teacher, as it was observed.
 type Teacher struct {
+	// Deployment is the name of the proxy's, for messages.
+	Deployment string
 	// Secret says why the teacher's Secret cannot be used; empty when it can, or
 	// when nobody needs it now.
 	Secret string
@@ -79,13 +81,13 @@ func (p *planner) awaitTeacher(s *v1alpha1.StageStatus, apply Action) {
 	switch {
 	case waited >= InfrastructureLimit:
 		p.fail(s, outcome{class: v1alpha1.FailureInfrastructure,
-			message: fmt.Sprintf("the teacher's proxy did not start for %s: see the pods of its Deployment, then ask for a new run", InfrastructureLimit)})
+			message: fmt.Sprintf("the teacher's proxy did not start for %s: see the pods of Deployment %s, then ask for a new run", InfrastructureLimit, p.in.Teacher.Deployment)})
 		return
 	case waited < startGrace:
 		p.running(s)
 		p.later(startGrace - waited)
 	default:
-		p.waiting(s, "the teacher's proxy does not start: see the pods of its Deployment")
+		p.waiting(s, "the teacher's proxy does not start: see the pods of Deployment "+p.in.Teacher.Deployment)
 		p.later(InfrastructureLimit - waited)
 	}
 	p.action = apply

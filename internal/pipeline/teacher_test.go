@@ -168,7 +168,7 @@ func TestTeacherMessagesNameTheRemedy(t *testing.T) {
 			pipeline.Teacher{Refusal: &pipeline.Refusal{Final: true, Message: "no such field"}},
 			v1alpha1.ConditionStalled, "Configuration", "correct the ExpertClass's pods.worker, then ask for a new run: no such field",
 		},
-		"no start": {
+		"an old proxy that is not ready": {
 			pipeline.Teacher{Exists: true, Since: start.Add(-time.Hour)},
 			v1alpha1.ConditionReconciling, v1alpha1.ReasonStageRunning, "Experience is under way, attempt 1",
 		},
@@ -203,6 +203,22 @@ func beforeExperienceWith(w *world, teacher pipeline.Teacher) {
 	w.step()
 	w.input.Teacher = teacher
 	w.settle()
+}
+
+func TestTeacherThatDoesNotStartIsNamed(t *testing.T) {
+	for after, words := range map[time.Duration]string{
+		3 * time.Minute:              "the teacher's proxy does not start: see the pods of Deployment click-teacher",
+		pipeline.InfrastructureLimit: "did not start for 30m0s: see the pods of Deployment click-teacher, then ask for a new run",
+	} {
+		w := newWorld(t.Fatalf, builder.MakeRepoExpert())
+		w.input.Run.Spec.Recipe.Teacher = builder.MakeTeacher()
+		w.input.Teacher.Deployment, w.teacherHeld = "click-teacher", true
+		beforeExperience(w)
+		w.pass(after)
+		if got := pipeline.Stage(&w.input.Run.Status, v1alpha1.StageExperience).Message; !strings.Contains(got, words) {
+			t.Errorf("after %s: %q; want %q in it", after, got, words)
+		}
+	}
 }
 
 // A run without a teacher never looks at one.
