@@ -12,14 +12,18 @@ const (
 	// RepoExpert without className uses. At most one class may carry it.
 	DefaultClassAnnotation = "repoexpert.dev/is-default-class"
 
-	// SecretUseLabel on a Secret says what the operator may use it for: "git".
+	// SecretUseLabel on a Secret says what the operator may use it for: "git" or
+	// "teacher".
 	SecretUseLabel = "repoexpert.dev/use"
 
 	// SecretUseGit is the value of SecretUseLabel for git credentials.
 	SecretUseGit = "git"
 
+	// SecretUseTeacher is the value of SecretUseLabel for a teacher's key.
+	SecretUseTeacher = "teacher"
+
 	// SecretHostAnnotation on a Secret names the only host its content may be
-	// sent to. It must equal the host of the repository's URL.
+	// sent to. It must equal the host of the repository's or the teacher's URL.
 	SecretHostAnnotation = "repoexpert.dev/host"
 
 	// ExpertLabel on every owned object names its RepoExpert.

@@ -72,6 +72,11 @@ type ExpertClassSpec struct {
 	// +optional
 	Experience Experience `json:"experience,omitzero"`
 
+	// teacher is a larger model whose trajectories experts learn from. Without it
+	// trajectories are scripted.
+	// +optional
+	Teacher *Teacher `json:"teacher,omitempty"`
+
 	// training is the recipe.
 	// +required
 	Training Training `json:"training"`

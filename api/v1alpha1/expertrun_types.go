@@ -109,6 +109,11 @@ type Recipe struct {
 	// +required
 	Experience Experience `json:"experience"`
 
+	// teacher whose trajectories are learned from; none means that they are
+	// scripted.
+	// +optional
+	Teacher *Teacher `json:"teacher,omitempty"`
+
 	// training recipe.
 	// +required
 	Training Training `json:"training"`

@@ -14,6 +14,7 @@ import (
 	"github.com/repoexpert/operator/internal/stage/plan"
 	"github.com/repoexpert/operator/internal/stage/setup"
 	"github.com/repoexpert/operator/internal/stage/train"
+	"github.com/repoexpert/operator/internal/teacher"
 )
 
 // stages are all stages of a run.
@@ -29,5 +30,5 @@ var stages = map[v1alpha1.StageName]stage.Func{
 
 // extraCommands are the sidecars that have a package of their own.
 func extraCommands() []*cobra.Command {
-	return []*cobra.Command{engine.Command(), guard.Command()}
+	return []*cobra.Command{engine.Command(), guard.Command(), teacher.Command()}
 }

@@ -23,8 +23,10 @@ import (
 // errStale says that the ledger moved on since it was read.
 var errStale = errors.New("the run has changed since it was read")
 
-// refusal is the API server's no to a Job.
+// refusal is the API server's no to a Job, or to what stands before the teacher.
 type refusal struct {
+	// teacher: it is not the Job that is refused.
+	teacher bool
 	// foreign: the name belongs to someone else.
 	foreign bool
 	// invalid: the same Job will never be accepted.
@@ -43,6 +45,10 @@ func (r *Reconciler) act(ctx context.Context, s *scope, action pipeline.Action) 
 		return r.delete(ctx, s, action.AttemptID)
 	case pipeline.ActionRelease:
 		return r.release(ctx, s, action)
+	case pipeline.ActionApplyTeacher:
+		return r.applyTeacher(ctx, s, action.AttemptID)
+	case pipeline.ActionRemoveTeacher:
+		return r.removeTeacher(ctx, s)
 	default:
 		return nil
 	}
@@ -67,11 +73,15 @@ func (r *Reconciler) create(ctx context.Context, s *scope, id pipeline.AttemptID
 	if err := r.fresh(ctx, s.run); err != nil {
 		return err
 	}
+	spec := pipeline.SpecFor(s.run, id, s.input.Served)
+	if id.Stage == v1alpha1.StageExperience {
+		spec.TeacherURL = s.teacherURL
+	}
 	job, err := resources.StageJob{
 		Run:         s.run,
 		Name:        pipeline.JobName(s.run.Name, id.Stage, id.Number),
 		Key:         pipeline.Stage(&s.run.Status, id.Stage).Key,
-		Spec:        pipeline.SpecFor(s.run, id, s.input.Served),
+		Spec:        spec,
 		WorkerImage: r.workerImage,
 		AccessMode:  s.class.Spec.Storage.AccessMode,
 	}.Job()
@@ -133,7 +143,14 @@ func (r *Reconciler) release(ctx context.Context, s *scope, action pipeline.Acti
 
 // refused puts the API server's no into the next decision.
 func (s *scope) refused(id pipeline.AttemptID, no *refusal) {
-	if no.foreign {
+	switch {
+	case no.teacher && no.foreign:
+		s.input.Teacher.Conflict = no.message
+		return
+	case no.teacher:
+		s.input.Teacher.Refusal = &pipeline.Refusal{Final: no.invalid, Message: no.message}
+		return
+	case no.foreign:
 		s.input.Jobs[id] = pipeline.Job{Foreign: true}
 		return
 	}

@@ -14,6 +14,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/repoexpert/operator/api/v1alpha1"
+	"github.com/repoexpert/operator/internal/apply"
 	"github.com/repoexpert/operator/internal/pipeline"
 )
 
@@ -25,6 +26,10 @@ import (
 // +kubebuilder:rbac:groups=batch,resources=jobs,verbs=get;list;watch;create;patch;delete
 // +kubebuilder:rbac:groups="",resources=pods,verbs=get;list;watch
 // +kubebuilder:rbac:groups="",resources=pods/log,verbs=get
+// +kubebuilder:rbac:groups=apps,resources=deployments,verbs=get;list;watch;create;patch;delete
+// +kubebuilder:rbac:groups="",resources=services,verbs=get;list;watch;create;patch;delete
+// +kubebuilder:rbac:groups=networking.k8s.io,resources=networkpolicies,verbs=get;list;watch;create;patch;delete
+// +kubebuilder:rbac:groups="",resources=secrets,verbs=get
 // +kubebuilder:rbac:groups=events.k8s.io,resources=events,verbs=create;patch
 
 const (
@@ -57,6 +62,7 @@ type Options struct {
 type Reconciler struct {
 	client      client.Client
 	live        client.Reader
+	applier     apply.Applier
 	logs        LogReader
 	recorder    events.EventRecorder
 	clock       clock.PassiveClock
@@ -71,6 +77,7 @@ func New(o Options) *Reconciler {
 	return &Reconciler{
 		client:      o.Client,
 		live:        o.Live,
+		applier:     apply.New(o.Client, o.Live),
 		logs:        o.Logs,
 		recorder:    o.Recorder,
 		clock:       o.Clock,

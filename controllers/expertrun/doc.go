@@ -6,12 +6,17 @@
 // was read back from the API server, a crash between any two writes loses
 // nothing and starts nothing twice.
 //
-// Reads come from caches limited to our own labels. Two reads go past them:
-// the run itself right before a Job is created or deleted, since acting on an
-// old ledger would repeat an attempt; and the pods of a Job that has ended while
-// the cache still shows them at work.
+// A run with a teacher has more: before Experience's Job its proxy, with Service
+// and policies, is applied and awaited, and all of it is removed once no attempt
+// of Experience is under way. Each is one act like those on Jobs.
 //
-// The controller owns the run's status and the run's Jobs. It needs no
-// finalizer: runs are owned by their RepoExpert and Jobs by their run, so
-// garbage collection removes all of it.
+// Reads come from caches limited to our own labels. These go past them: the run
+// itself right before an act, since acting on an old ledger would repeat an
+// attempt; the pods of a Job that has ended while the cache still shows them at
+// work; a teacher's Secret before its proxy is made; and what is removed with
+// the proxy.
+//
+// The controller owns the run's status, the run's Jobs and its teacher's proxy.
+// It needs no finalizer: runs are owned by their RepoExpert and the rest by their
+// run, so garbage collection removes all of it.
 package expertrun

@@ -25,8 +25,11 @@ type scope struct {
 	// jobs of the run, by attempt.
 	jobs map[pipeline.AttemptID]*batchv1.Job
 	// pods of the expert's stages, of this run and of others.
-	pods  []corev1.Pod
-	input pipeline.Input
+	pods []corev1.Pod
+	// teacherURL is where the run's teacher proxy answers; empty while it does not,
+	// and without one.
+	teacherURL string
+	input      pipeline.Input
 }
 
 // gather reads what a decision is made from.
@@ -38,7 +41,7 @@ func (r *Reconciler) gather(ctx context.Context, run *v1alpha1.ExpertRun) (*scop
 		return nil, err
 	}
 	for _, step := range []func(context.Context, *scope, *v1alpha1.RepoExpert) error{
-		r.gatherClass, r.gatherPods, r.gatherSiblings, r.gatherJobs, r.gatherLogs,
+		r.gatherClass, r.gatherPods, r.gatherSiblings, r.gatherJobs, r.gatherLogs, r.gatherTeacher,
 	} {
 		if err := step(ctx, s, expert); err != nil {
 			return nil, err

@@ -4,6 +4,7 @@ import (
 	"context"
 	"reflect"
 
+	appsv1 "k8s.io/api/apps/v1"
 	batchv1 "k8s.io/api/batch/v1"
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/api/equality"
@@ -33,6 +34,7 @@ func (r *Reconciler) SetupWithManager(mgr ctrl.Manager) error {
 		Named("expertrun").
 		For(&v1alpha1.ExpertRun{}).
 		Owns(&batchv1.Job{}).
+		Owns(&appsv1.Deployment{}).
 		Watches(&v1alpha1.ExpertRun{}, handler.EnqueueRequestsFromMapFunc(r.runsOfLabel), builder.WithPredicates(runOrder())).
 		Watches(&corev1.Pod{}, handler.EnqueueRequestsFromMapFunc(r.runsOfLabel), builder.WithPredicates(podSteps())).
 		Watches(&v1alpha1.RepoExpert{}, handler.EnqueueRequestsFromMapFunc(r.runsOfExpert), builder.WithPredicates(expertWishes())).

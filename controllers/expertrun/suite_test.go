@@ -10,8 +10,10 @@ import (
 	"testing"
 	"time"
 
+	appsv1 "k8s.io/api/apps/v1"
 	batchv1 "k8s.io/api/batch/v1"
 	corev1 "k8s.io/api/core/v1"
+	networkingv1 "k8s.io/api/networking/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/types"
@@ -142,14 +144,18 @@ func (l *logs) Tail(_ context.Context, pod types.NamespacedName, _ string, _, _ 
 
 var namespaces atomic.Int64
 
-func newCluster(t *testing.T) *cluster {
+func newCluster(t *testing.T, changes ...func(*v1alpha1.ExpertClassSpec)) *cluster {
 	t.Helper()
 	c := &cluster{
 		t: t, ctx: t.Context(), name: fmt.Sprintf("team-%d", namespaces.Add(1)),
 		clock: clocktesting.NewFakePassiveClock(time.Now()), writes: &writes{}, logs: &logs{text: map[string]string{}},
 	}
 	c.create(&corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: c.name}})
-	c.class = builder.MakeExpertClass().Name(c.name).Obj()
+	class := builder.MakeExpertClass().Name(c.name)
+	for _, change := range changes {
+		class.With(change)
+	}
+	c.class = class.Obj()
 	c.create(c.class)
 	c.expert = builder.MakeRepoExpert().Namespace(c.name).Class(c.name).Obj()
 	c.create(c.expert)
@@ -184,6 +190,13 @@ func (c *cluster) funcs() interceptor.Funcs {
 		Delete: func(ctx context.Context, next client.WithWatch, o client.Object, options ...client.DeleteOption) error {
 			return c.writes.do("delete "+kindOf(o), func() error { return next.Delete(ctx, o, options...) })
 		},
+		Apply: func(ctx context.Context, next client.WithWatch, o runtime.ApplyConfiguration, options ...client.ApplyOption) error {
+			kind := fmt.Sprintf("%T", o)
+			if object, ok := o.(interface{ GetKind() string }); ok {
+				kind = object.GetKind()
+			}
+			return c.writes.do("apply "+kind, func() error { return next.Apply(ctx, o, options...) })
+		},
 		Patch: func(ctx context.Context, next client.WithWatch, o client.Object, p client.Patch, options ...client.PatchOption) error {
 			return c.writes.do("patch "+kindOf(o), func() error { return next.Patch(ctx, o, p, options...) })
 		},
@@ -199,6 +212,12 @@ func kindOf(o client.Object) string {
 		return "Job"
 	case *v1alpha1.ExpertRun:
 		return "ExpertRun"
+	case *appsv1.Deployment:
+		return "Deployment"
+	case *corev1.Service:
+		return "Service"
+	case *networkingv1.NetworkPolicy:
+		return "NetworkPolicy"
 	default:
 		return fmt.Sprintf("%T", o)
 	}

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 	corev1 "k8s.io/api/core/v1"
@@ -131,6 +132,34 @@ func TestLeftOutObjectsHaveTheSchemasDefaults(t *testing.T) {
 	}
 }
 
+// A teacher's fields that are left out are the method's, and a sampling that is
+// given is taken as it is.
+func TestTeacherHasTheMethodsDefaults(t *testing.T) {
+	class := builder.MakeExpertClass().With(func(s *v1alpha1.ExpertClassSpec) {
+		s.Teacher = &v1alpha1.Teacher{URL: "https://api.example/v1", Model: "m", Budget: v1alpha1.TeacherBudget{Tokens: 5000}}
+	}).Obj()
+	recipe, err := Recipe(builder.MakeRepoExpert().Obj(), class)
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := &v1alpha1.Teacher{
+		URL: "https://api.example/v1", Model: "m", Budget: v1alpha1.TeacherBudget{Tokens: 5000},
+		Sampling:         &v1alpha1.TeacherSampling{Temperature: "1.0", TopP: "0.8", TopK: 20, RepetitionPenalty: "1.05"},
+		MaxTokensPerTurn: 4096, ContextTokens: 48000, AttemptsPerTask: 2, Concurrency: 8,
+		RequestTimeout: metav1.Duration{Duration: 10 * time.Minute},
+	}
+	if diff := cmp.Diff(want, recipe.Teacher); diff != "" {
+		t.Errorf("teacher (-want +got):\n%s", diff)
+	}
+	if class.Spec.Teacher.Sampling != nil {
+		t.Error("the class was changed")
+	}
+	class.Spec.Teacher.Sampling = &v1alpha1.TeacherSampling{Temperature: "0.7"}
+	if recipe, err = Recipe(builder.MakeRepoExpert().Obj(), class); err != nil || *recipe.Teacher.Sampling != (v1alpha1.TeacherSampling{Temperature: "0.7"}) {
+		t.Errorf("sampling %+v, %v", recipe.Teacher.Sampling, err)
+	}
+}
+
 func TestValidate(t *testing.T) {
 	quantity := func(s string) corev1.ResourceList {
 		return corev1.ResourceList{corev1.ResourceMemory: resource.MustParse(s)}
@@ -138,14 +167,33 @@ func TestValidate(t *testing.T) {
 	engine := func(change func(*v1alpha1.PodShape)) func(*v1alpha1.ExpertClassSpec) {
 		return func(s *v1alpha1.ExpertClassSpec) { change(&s.Pods.Engine) }
 	}
+	teacher := func(change func(*v1alpha1.Teacher)) func(*v1alpha1.ExpertClassSpec) {
+		return func(s *v1alpha1.ExpertClassSpec) {
+			s.Teacher = builder.MakeTeacher()
+			change(s.Teacher)
+		}
+	}
 	tests := map[string]struct {
 		change  func(*v1alpha1.ExpertClassSpec)
 		message string
 	}{
-		"fine":          {change: func(*v1alpha1.ExpertClassSpec) {}},
-		"no trainer":    {func(s *v1alpha1.ExpertClassSpec) { s.Images.Trainer = "" }, "images.trainer is empty"},
-		"no engine":     {func(s *v1alpha1.ExpertClassSpec) { s.Images.Engine = "" }, "images.engine is empty"},
-		"no units":      {func(s *v1alpha1.ExpertClassSpec) { s.Experience.Units = nil }, "experience.units is empty"},
+		"fine":       {change: func(*v1alpha1.ExpertClassSpec) {}},
+		"no trainer": {func(s *v1alpha1.ExpertClassSpec) { s.Images.Trainer = "" }, "images.trainer is empty"},
+		"no engine":  {func(s *v1alpha1.ExpertClassSpec) { s.Images.Engine = "" }, "images.engine is empty"},
+		"no units":   {func(s *v1alpha1.ExpertClassSpec) { s.Experience.Units = nil }, "experience.units is empty"},
+		"a teacher":  {change: teacher(func(*v1alpha1.Teacher) {})},
+		"impatient": {teacher(func(t *v1alpha1.Teacher) { t.RequestTimeout.Duration = time.Millisecond }),
+			"teacher.requestTimeout 1ms is not between 1s and 1h0m0s"},
+		"too patient": {teacher(func(t *v1alpha1.Teacher) { t.RequestTimeout.Duration = 2 * time.Hour }),
+			"teacher.requestTimeout 2h0m0s is not between"},
+		"no probability": {teacher(func(t *v1alpha1.Teacher) { t.Sampling = &v1alpha1.TeacherSampling{TopP: "1.5"} }), "teacher.sampling.topP 1.5"},
+		"no penalty":     {teacher(func(t *v1alpha1.Teacher) { t.Sampling = &v1alpha1.TeacherSampling{RepetitionPenalty: "0"} }), "teacher.sampling.repetitionPenalty 0"},
+		"no money": {teacher(func(t *v1alpha1.Teacher) {
+			t.Budget.Cost = &v1alpha1.TeacherCost{Limit: "0.0", PromptPrice: "1", CompletionPrice: "1"}
+		}), "teacher.budget.cost.limit 0.0 allows no request"},
+		"no prices": {teacher(func(t *v1alpha1.Teacher) {
+			t.Budget.Cost = &v1alpha1.TeacherCost{Limit: "5", PromptPrice: "0", CompletionPrice: "0"}
+		}), "teacher.budget.cost has no price above 0"},
 		"rates crossed": {func(s *v1alpha1.ExpertClassSpec) { s.Training.MinLearningRate = "1e-3" }, "training.minLearningRate 1e-3 is above training.learningRate 1e-5"},
 		"probes":        {func(s *v1alpha1.ExpertClassSpec) { s.Serving.ProbeQuestions, s.Serving.ProbeAgreement = 3, 4 }, "serving.probeAgreement 4 is above serving.probeQuestions 3"},
 		"primary kind is not asked": {func(s *v1alpha1.ExpertClassSpec) { s.Gate.PrimaryKind = v1alpha1.KindContextualImplementation },

@@ -14,6 +14,7 @@ import (
 // which the schema allows zero stay.
 func complete(spec *v1alpha1.ExpertClassSpec) {
 	completeExperience(&spec.Experience)
+	completeTeacher(spec.Teacher)
 	completeEvaluation(&spec.Evaluation)
 	completeServing(&spec.Serving)
 	completeGate(&spec.Gate)
@@ -32,6 +33,22 @@ func completeExperience(e *v1alpha1.Experience) {
 	e.MinSamples = cmp.Or(e.MinSamples, 16)
 	setDuration(&e.CommandTimeout, time.Minute)
 	setDuration(&e.TestTimeout, 10*time.Minute)
+}
+
+// completeTeacher gives a teacher without sampling that of the method's paper
+// (arXiv 2601.21649).
+func completeTeacher(t *v1alpha1.Teacher) {
+	if t == nil {
+		return
+	}
+	if t.Sampling == nil {
+		t.Sampling = &v1alpha1.TeacherSampling{Temperature: "1.0", TopP: "0.8", TopK: 20, RepetitionPenalty: "1.05"}
+	}
+	t.MaxTokensPerTurn = cmp.Or(t.MaxTokensPerTurn, 4096)
+	t.ContextTokens = cmp.Or(t.ContextTokens, 48000)
+	t.AttemptsPerTask = cmp.Or(t.AttemptsPerTask, 2)
+	t.Concurrency = cmp.Or(t.Concurrency, 8)
+	setDuration(&t.RequestTimeout, 10*time.Minute)
 }
 
 func completeEvaluation(e *v1alpha1.Evaluation) {

@@ -25,6 +25,7 @@ func Recipe(expert *v1alpha1.RepoExpert, class *v1alpha1.ExpertClass) (v1alpha1.
 		BaseModel:        spec.BaseModel,
 		Images:           spec.Images,
 		Experience:       spec.Experience,
+		Teacher:          spec.Teacher,
 		Training:         spec.Training,
 		Evaluation:       spec.Evaluation,
 		Engine:           spec.Serving.Engine,

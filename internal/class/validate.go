@@ -29,7 +29,7 @@ func Validate(class *v1alpha1.ExpertClass) error {
 func problems(spec *v1alpha1.ExpertClassSpec) []string {
 	var found []string
 	for _, check := range []func(*v1alpha1.ExpertClassSpec) []string{
-		imageProblems, experienceProblems, trainingProblems, evaluationProblems, servingProblems, storageProblems, timeProblems, podProblems,
+		imageProblems, experienceProblems, teacherProblems, trainingProblems, evaluationProblems, servingProblems, storageProblems, timeProblems, podProblems,
 	} {
 		found = append(found, check(spec)...)
 	}
@@ -52,6 +52,35 @@ func experienceProblems(spec *v1alpha1.ExpertClassSpec) []string {
 		return []string{"experience.units is empty: list at least one unit, else nothing is learned"}
 	}
 	return nil
+}
+
+// maxRequestTimeout of a teacher: a hung request must not take a shard's day.
+const maxRequestTimeout = time.Hour
+
+func teacherProblems(spec *v1alpha1.ExpertClassSpec) []string {
+	t := spec.Teacher
+	if t == nil {
+		return nil
+	}
+	var found []string
+	if timeout := t.RequestTimeout.Duration; timeout < time.Second || timeout > maxRequestTimeout {
+		found = append(found, fmt.Sprintf("teacher.requestTimeout %s is not between %s and %s", timeout, time.Second, maxRequestTimeout))
+	}
+	if p := t.Sampling.TopP; p != "" && (decimal(p) <= 0 || decimal(p) > 1) {
+		found = append(found, fmt.Sprintf("teacher.sampling.topP %s is not above 0 and at most 1: it is a probability", p))
+	}
+	if p := t.Sampling.RepetitionPenalty; p != "" && decimal(p) <= 0 {
+		found = append(found, fmt.Sprintf("teacher.sampling.repetitionPenalty %s is not above 0: 1 changes nothing", p))
+	}
+	cost := t.Budget.Cost
+	switch {
+	case cost == nil:
+	case decimal(cost.Limit) <= 0:
+		found = append(found, fmt.Sprintf("teacher.budget.cost.limit %s allows no request: raise it", cost.Limit))
+	case decimal(cost.PromptPrice) <= 0 && decimal(cost.CompletionPrice) <= 0:
+		found = append(found, "teacher.budget.cost has no price above 0 and would never be reached: set promptPrice and completionPrice, or bound tokens instead")
+	}
+	return found
 }
 
 func trainingProblems(spec *v1alpha1.ExpertClassSpec) []string {

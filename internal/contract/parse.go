@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"net/netip"
 	"regexp"
 	"slices"
 	"strings"
@@ -67,7 +68,21 @@ func ParseSpec(value string) (StageSpec, error) {
 	case spec.DeadlineSeconds <= 0:
 		return spec, errors.New("stage specification: no deadline")
 	}
-	return spec, errors.Join(checkKeys(spec.Keys), checkInputs(spec))
+	return spec, errors.Join(checkKeys(spec.Keys), checkInputs(spec), checkTeacher(spec.TeacherURL))
+}
+
+// checkTeacher demands a plain URL by address: what else it could be is not the
+// proxy.
+func checkTeacher(value string) error {
+	if value == "" {
+		return nil
+	}
+	address, isHTTP := strings.CutPrefix(value, "http://")
+	address, isBase := strings.CutSuffix(address, "/v1")
+	if _, err := netip.ParseAddrPort(address); err != nil || !isHTTP || !isBase {
+		return fmt.Errorf("stage specification: teacherURL %.80q is not http://address:port/v1", value)
+	}
+	return nil
 }
 
 func checkKeys(k Keys) error {

@@ -22,6 +22,11 @@ const (
 	ContainerEngine = "engine"
 	// ContainerGuard stands before the model server of a serving pod.
 	ContainerGuard = "guard"
+	// ContainerTeacher stands before a run's teacher, in a pod of its own.
+	ContainerTeacher = "teacher"
+
+	// TeacherVariable carries the teacher of the recipe, as JSON, to its proxy.
+	TeacherVariable = "REPOEXPERT_TEACHER"
 
 	// ArtifactsPath is the artifact volume in worker, trainer and engine containers.
 	ArtifactsPath = "/artifacts"
@@ -29,6 +34,13 @@ const (
 	BaseModelPath = "/sources/base-model"
 	// GitSecretPath is the git Secret, in Fetch only.
 	GitSecretPath = "/secrets/git"
+	// TeacherSecretPath is the teacher's Secret, in its proxy only.
+	TeacherSecretPath = "/secrets/teacher"
+	// TeacherSecretKey is the key of the Secret and the file's name.
+	TeacherSecretKey = "apiKey"
+	// TeacherAccountPath is the folder of a run's account of its teacher: of the
+	// artifact volume the proxy sees this folder alone.
+	TeacherAccountPath = "/repoexpert/teacher"
 	// BinaryPath is the folder that an init container copies the worker binary to.
 	BinaryPath = "/repoexpert/bin"
 	// SocketsPath is the folder of the unix sockets: one emptyDir a sidecar,
@@ -49,6 +61,8 @@ const (
 	EnginePort = 8001
 	// GuardPort is where the guard answers: the Service's target.
 	GuardPort = 8080
+	// TeacherPort is where a teacher's proxy answers.
+	TeacherPort = 8090
 
 	// UserID and GroupID run every container that touches artifacts, so that
 	// files which a library writes 0600 stay readable for the next stage.
@@ -84,6 +98,9 @@ type StageSpec struct {
 	Shards int32 `json:"shards,omitempty"`
 	// Served is the model to compare with; nil when nothing is served.
 	Served *ServedModel `json:"served,omitempty"`
+	// TeacherURL is the base URL of the run's teacher proxy, by address: a sandbox
+	// resolves no names. Set in Experience where the recipe has a teacher.
+	TeacherURL string `json:"teacherURL,omitempty"`
 }
 
 // ServedModel is the model to compare with.
@@ -120,6 +137,9 @@ const (
 	// LedgerFolder holds the append-only split of clusters into training and
 	// evaluation; it has no key.
 	LedgerFolder = "ledger"
+	// TeachersFolder holds one folder a run with its account of the teacher; it
+	// has no key.
+	TeachersFolder = "teachers"
 )
 
 // Output returns the folder of a stage's output below the volume's root, ""

@@ -36,6 +36,7 @@ func specification() contract.StageSpec {
 		DeadlineSeconds: 3600,
 		Shards:          2,
 		Served:          &contract.ServedModel{Commit: commit, ModelKey: key("9"), ModelDigest: digest},
+		TeacherURL:      "http://[fd00::7]:8090/v1",
 	}
 }
 
@@ -129,6 +130,9 @@ func TestParseSpecRefuses(t *testing.T) {
 		"an input without a name":                   {func(s *contract.StageSpec) { s.Inputs[""] = digest }, `input ""`},
 		"an input without a digest":                 {func(s *contract.StageSpec) { s.Inputs["plans/x"] = "" }, `input "plans/x"`},
 		"a served model without a key":              {func(s *contract.StageSpec) { s.Served.ModelKey = "" }, "served model"},
+		"a teacher by name":                         {func(s *contract.StageSpec) { s.TeacherURL = "http://teacher:8090/v1" }, "teacherURL"},
+		"a teacher elsewhere":                       {func(s *contract.StageSpec) { s.TeacherURL = "https://10.0.0.7:8090/v1" }, "teacherURL"},
+		"a teacher with a path":                     {func(s *contract.StageSpec) { s.TeacherURL = "http://10.0.0.7:8090/v2" }, "teacherURL"},
 		"a served model without a digest":           {func(s *contract.StageSpec) { s.Served.ModelDigest = "sha256:0" }, "served model"},
 	}
 	for name, test := range tests {

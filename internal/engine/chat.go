@@ -58,14 +58,11 @@ func NewChat(baseURL, model string, fields map[string]any) *Chat {
 
 // Ask returns the model's next turn.
 func (c *Chat) Ask(ctx context.Context, messages []task.Message) (Answer, error) {
-	request := openai.ChatCompletionNewParams{Model: c.model}
-	for _, message := range messages {
-		converted, err := convert(message)
-		if err != nil {
-			return Answer{}, err
-		}
-		request.Messages = append(request.Messages, converted)
+	converted, err := Messages(messages)
+	if err != nil {
+		return Answer{}, err
 	}
+	request := openai.ChatCompletionNewParams{Model: c.model, Messages: converted}
 	options := make([]option.RequestOption, 0, len(c.fields))
 	for name, value := range c.fields {
 		options = append(options, option.WithJSONSet(name, value))
@@ -120,6 +117,20 @@ func refusal(err error) string {
 func connectionFailed(err error) bool {
 	var operation *net.OpError
 	return errors.As(err, &operation) && !operation.Timeout()
+}
+
+// Messages writes turns as OpenAI's API takes them, without our own fields. The
+// error names a role that it does not know.
+func Messages(messages []task.Message) ([]openai.ChatCompletionMessageParamUnion, error) {
+	converted := make([]openai.ChatCompletionMessageParamUnion, 0, len(messages))
+	for _, message := range messages {
+		next, err := convert(message)
+		if err != nil {
+			return nil, err
+		}
+		converted = append(converted, next)
+	}
+	return converted, nil
 }
 
 func convert(message task.Message) (openai.ChatCompletionMessageParamUnion, error) {

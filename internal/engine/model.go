@@ -23,13 +23,18 @@ func (c *Chat) Next(ctx context.Context, messages []task.Message) (string, agent
 	return answer.Text, usage, err
 }
 
-// contextExceeded says whether the server refused a request for its length. The
-// API has no code for it that all servers use, so the text decides.
 func contextExceeded(err error) bool {
 	var refused *openai.Error
-	if !errors.As(err, &refused) || refused.StatusCode != http.StatusBadRequest {
+	return errors.As(err, &refused) && ContextExceeded(refused.StatusCode, refused.Message+refused.Code+refused.RawJSON())
+}
+
+// ContextExceeded says whether a server refused a request for its length, by the
+// status and what it said. The API has no code for it that all servers use, so
+// the text decides.
+func ContextExceeded(status int, text string) bool {
+	if status != http.StatusBadRequest {
 		return false
 	}
-	text := strings.ToLower(refused.Message + refused.Code + refused.RawJSON())
+	text = strings.ToLower(text)
 	return strings.Contains(text, "context length") || strings.Contains(text, "context_length") || strings.Contains(text, "max_model_len")
 }

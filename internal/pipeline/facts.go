@@ -41,6 +41,9 @@ type Input struct {
 	Refusal *Refusal
 	// Record is the last line of Evaluate's log, when it was read.
 	Record Record
+	// Teacher is what stands before the run's teacher; empty for a recipe without
+	// one.
+	Teacher Teacher
 }
 
 // AttemptID identifies an attempt of a run.
@@ -171,9 +174,13 @@ const (
 	ActionDelete ActionKind = "Delete"
 	// ActionRelease sets the TTL of a Job whose result is in status.
 	ActionRelease ActionKind = "Release"
+	// ActionApplyTeacher makes what stands before the run's teacher as wanted.
+	ActionApplyTeacher ActionKind = "ApplyTeacher"
+	// ActionRemoveTeacher removes it.
+	ActionRemoveTeacher ActionKind = "RemoveTeacher"
 )
 
-// Action on an attempt's Job.
+// Action on an attempt's Job, or on the run's teacher.
 type Action struct {
 	Kind ActionKind
 	AttemptID

@@ -26,6 +26,9 @@ func FuzzDecide(f *testing.F) {
 
 func anyHistory(t *rapid.T) {
 	w := newWorld(t.Fatalf, builder.MakeRepoExpert())
+	if rapid.Bool().Draw(t, "teacher") {
+		w.input.Run.Spec.Recipe.Teacher = builder.MakeTeacher()
+	}
 	class := w.input.Class
 	for range rapid.IntRange(1, 60).Draw(t, "length") {
 		disturb(t, w, class)
@@ -53,6 +56,8 @@ func anyHistory(t *rapid.T) {
 func calm(w *world, class *v1alpha1.ExpertClass) {
 	w.input.Class, w.input.Expert, w.input.Predecessor = class, pipeline.ExpertActive, ""
 	w.input.Alive, w.input.Refusal, w.input.Served = nil, nil, nil
+	t := &w.input.Teacher
+	t.Secret, t.Conflict, t.Refusal, t.Ready = "", "", nil, t.Exists
 	for id, job := range w.input.Jobs {
 		if job.Foreign {
 			delete(w.input.Jobs, id)
@@ -64,7 +69,7 @@ func calm(w *world, class *v1alpha1.ExpertClass) {
 }
 
 func disturb(t *rapid.T, w *world, class *v1alpha1.ExpertClass) {
-	switch rapid.IntRange(0, 11).Draw(t, "event") {
+	switch rapid.IntRange(0, 14).Draw(t, "event") {
 	case 0:
 		w.input.Class = nil
 	case 1:
@@ -79,6 +84,12 @@ func disturb(t *rapid.T, w *world, class *v1alpha1.ExpertClass) {
 		w.input.Served = rapid.SampledFrom([]*contract.ServedModel{nil, {ModelKey: "a", ModelDigest: digest("a")}}).Draw(t, "served")
 	case 6:
 		w.input.Refusal = rapid.SampledFrom([]*pipeline.Refusal{nil, {Message: "quota"}}).Draw(t, "refusal")
+	case 7:
+		w.input.Teacher.Secret = rapid.SampledFrom([]string{"", "teacher.secretRef: no"}).Draw(t, "secret")
+	case 8:
+		w.input.Teacher.Refusal = rapid.SampledFrom([]*pipeline.Refusal{nil, {Message: "quota"}}).Draw(t, "teacher refusal")
+	case 9:
+		w.input.Teacher.Ready = w.input.Teacher.Exists && rapid.Bool().Draw(t, "teacher ready")
 	default:
 		endJob(t, w)
 	}

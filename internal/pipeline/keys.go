@@ -45,8 +45,12 @@ func KeysFor(recipe v1alpha1.Recipe, commit string, served *contract.ServedModel
 	k.Plan = hash(planVersion, where, r.Repository.Include, r.Repository.Exclude,
 		r.Experience.Units, r.Experience.Seed,
 		r.Evaluation.Holdout, r.Evaluation.HoldoutPercent, r.Evaluation.Kinds)
-	k.Experience = hash(experienceVersion, where, k.Plan,
-		r.Experience.Shards, r.Experience.Units, r.Experience.Seed, r.Evaluation.Agent)
+	experience := []any{where, k.Plan,
+		r.Experience.Shards, r.Experience.Units, r.Experience.Seed, r.Evaluation.Agent}
+	if r.Teacher != nil {
+		experience = append(experience, teacherInputs(*r.Teacher))
+	}
+	k.Experience = hash(experienceVersion, experience...)
 	k.Dataset = hash(datasetVersion, k.Experience, k.Plan, k.BaseModel, r.Images.Trainer,
 		r.Experience.Units, r.Experience.MinSamples, r.Experience.Seed,
 		r.Training.MaxLength, r.Training.Answers)
@@ -55,6 +59,14 @@ func KeysFor(recipe v1alpha1.Recipe, commit string, served *contract.ServedModel
 		r.Images.Engine, r.Engine, r.EngineDevice, r.Training.Precision,
 		r.Experience.Seed, r.Evaluation, r.ProbeQuestions)
 	return k
+}
+
+// teacherInputs is what of a teacher changes its samples. Where the model is reached
+// and how fast is left out, as a mirror of a repository is. The budget is left
+// out because reaching it seals nothing: with a larger one the same output goes
+// on.
+func teacherInputs(t v1alpha1.Teacher) []any {
+	return []any{t.Model, t.Sampling, t.MaxTokensPerTurn, t.ContextTokens, t.AttemptsPerTask}
 }
 
 // RunKey returns the full key of a run: 64 hexadecimal digits. Shapes of pods

@@ -98,6 +98,44 @@ func TestKeysFollowWhatStagesRead(t *testing.T) {
 	}
 }
 
+// A teacher enters the key of its samples with what changes them: not with
+// where it is reached, how fast, by which key, or how much may be spent.
+func TestKeysFollowTheTeacher(t *testing.T) {
+	const fromExperience = "experience dataset model evaluation"
+	tests := map[string]struct {
+		change func(*v1alpha1.Teacher)
+		want   string
+	}{
+		"url":              {func(t *v1alpha1.Teacher) { t.URL = "https://other.example/v1" }, ""},
+		"secretRef":        {func(t *v1alpha1.Teacher) { t.SecretRef = nil }, ""},
+		"concurrency":      {func(t *v1alpha1.Teacher) { t.Concurrency = 1 }, ""},
+		"requestTimeout":   {func(t *v1alpha1.Teacher) { t.RequestTimeout.Duration = time.Minute }, ""},
+		"budget":           {func(t *v1alpha1.Teacher) { t.Budget.Tokens *= 2 }, ""},
+		"model":            {func(t *v1alpha1.Teacher) { t.Model = "bigger" }, fromExperience},
+		"sampling":         {func(t *v1alpha1.Teacher) { t.Sampling.Temperature = "0.5" }, fromExperience},
+		"no sampling":      {func(t *v1alpha1.Teacher) { t.Sampling = nil }, fromExperience},
+		"maxTokensPerTurn": {func(t *v1alpha1.Teacher) { t.MaxTokensPerTurn++ }, fromExperience},
+		"contextTokens":    {func(t *v1alpha1.Teacher) { t.ContextTokens++ }, fromExperience},
+		"attemptsPerTask":  {func(t *v1alpha1.Teacher) { t.AttemptsPerTask++ }, fromExperience},
+	}
+	taught := recipe()
+	taught.Teacher = builder.MakeTeacher()
+	before := pipeline.KeysFor(taught, builder.Commit, nil)
+	if got := outputs(pipeline.KeysFor(recipe(), builder.Commit, nil), before); got != fromExperience {
+		t.Errorf("a teacher changes %q, want %q", got, fromExperience)
+	}
+	for name, test := range tests {
+		t.Run(name, func(t *testing.T) {
+			r := recipe()
+			r.Teacher = builder.MakeTeacher()
+			test.change(r.Teacher)
+			if diff := cmp.Diff(test.want, outputs(before, pipeline.KeysFor(r, builder.Commit, nil))); diff != "" {
+				t.Errorf("changed outputs (-want +got):\n%s", diff)
+			}
+		})
+	}
+}
+
 func TestKeysFollowCommitAndServedModel(t *testing.T) {
 	before := pipeline.KeysFor(recipe(), builder.Commit, nil)
 	other := pipeline.KeysFor(recipe(), strings.Repeat("a", 40), nil)

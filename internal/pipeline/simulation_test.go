@@ -32,6 +32,8 @@ type world struct {
 	writes  int
 	// change of the evaluation record.
 	change func(*v1alpha1.EvaluationRecord)
+	// teacherHeld keeps a teacher's proxy from getting ready.
+	teacherHeld bool
 }
 
 func newWorld(fatalf func(string, ...any), expert *builder.RepoExpert) *world {
@@ -77,11 +79,11 @@ func (w *world) step() bool {
 		w.noteStatus(before.Status)
 		return true
 	}
-	w.carryOut(plan.Action)
-	return plan.Action.Kind != pipeline.ActionNone
+	return w.carryOut(plan.Action)
 }
 
-func (w *world) carryOut(action pipeline.Action) {
+// carryOut reports whether the action changed anything.
+func (w *world) carryOut(action pipeline.Action) bool {
 	id := action.AttemptID
 	switch action.Kind {
 	case pipeline.ActionCreate:
@@ -94,11 +96,43 @@ func (w *world) carryOut(action pipeline.Action) {
 		job := w.input.Jobs[id]
 		job.TTL = true
 		w.input.Jobs[id] = job
-		return
+		return true
+	case pipeline.ActionApplyTeacher:
+		return w.applyTeacher()
+	case pipeline.ActionRemoveTeacher:
+		w.checkRemove()
+		w.input.Teacher.Exists, w.input.Teacher.Ready, w.input.Teacher.Since = false, false, time.Time{}
+		w.note("remove teacher")
+		return true
 	default:
-		return
+		return false
 	}
 	w.note("%s %s-%d", strings.ToLower(string(action.Kind)), id.Stage, id.Number)
+	return true
+}
+
+// applyTeacher makes the teacher's proxy, which answers at once unless a test
+// holds it back. Applied again, it changes nothing.
+func (w *world) applyTeacher() bool {
+	t := &w.input.Teacher
+	if w.input.Expert != pipeline.ExpertActive || w.input.Class == nil || w.input.Predecessor != "" || t.Secret != "" {
+		w.fatalf("the teacher's proxy is made although it must not be: %+v", w.input)
+	}
+	if t.Exists || t.Conflict != "" || t.Refusal != nil {
+		return false
+	}
+	t.Exists, t.Ready, t.Since = true, !w.teacherHeld, w.input.Now.Time
+	w.note("apply teacher")
+	return true
+}
+
+// checkRemove: nobody needs the teacher any more.
+func (w *world) checkRemove() {
+	for id, job := range w.input.Jobs {
+		if id.Stage == v1alpha1.StageExperience && job.End == nil {
+			w.fatalf("the teacher's proxy goes while %v is at work", id)
+		}
+	}
 }
 
 // settle decides until nothing happens any more.

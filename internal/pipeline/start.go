@@ -33,6 +33,9 @@ func (p *planner) start(s *v1alpha1.StageStatus) {
 		p.waiting(s, why)
 		return
 	}
+	if !p.taught(s) {
+		return
+	}
 	if no := p.in.Refusal; no != nil && no.Final {
 		p.fail(s, outcome{class: v1alpha1.FailureConfiguration,
 			message: "the API server refuses its Job: correct the ExpertClass's pods, then ask for a new run: " + no.Message})

@@ -14,7 +14,8 @@ const (
 
 // tidy returns what to do with Jobs of attempts that the ledger has ended: one
 // that still runs is deleted, one that has ended is released. An attempt that
-// the ledger does not know yet is left alone.
+// the ledger does not know yet is left alone. What stands before the teacher goes
+// once no attempt of Experience is under way.
 func (p *planner) tidy() Action {
 	var release Action
 	for _, id := range p.attempts() {
@@ -29,6 +30,9 @@ func (p *planner) tidy() Action {
 		if !job.TTL && release.Kind == ActionNone {
 			release = Action{Kind: ActionRelease, AttemptID: id, TTL: ttl(s, id.Number)}
 		}
+	}
+	if p.in.Teacher.Exists && !p.teaches() {
+		return Action{Kind: ActionRemoveTeacher}
 	}
 	return release
 }

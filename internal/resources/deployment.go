@@ -116,26 +116,10 @@ func (s ServingPods) pod() corev1.PodSpec {
 		Volumes:                       append(volumes, tools...),
 		NodeSelector:                  s.Shape.NodeSelector,
 		Tolerations:                   s.Shape.Tolerations,
-		Affinity:                      s.affinity(),
+		Affinity:                      affinity(s.Expert.Name, s.Shape, s.AccessMode),
 		PriorityClassName:             s.Shape.PriorityClassName,
 		RuntimeClassName:              s.Shape.RuntimeClassName,
 	}
-}
-
-// affinity keeps the pods on the volume's node where only one node can mount it.
-func (s ServingPods) affinity() *corev1.Affinity {
-	if s.AccessMode != v1alpha1.ReadWriteOnce {
-		if s.Shape.NodeAffinity == nil {
-			return nil
-		}
-		return &corev1.Affinity{NodeAffinity: s.Shape.NodeAffinity}
-	}
-	return &corev1.Affinity{NodeAffinity: s.Shape.NodeAffinity, PodAffinity: &corev1.PodAffinity{
-		RequiredDuringSchedulingIgnoredDuringExecution: []corev1.PodAffinityTerm{{
-			LabelSelector: &metav1.LabelSelector{MatchLabels: map[string]string{v1alpha1.ExpertLabel: s.Expert.Name}},
-			TopologyKey:   corev1.LabelHostname,
-		}},
-	}}
 }
 
 func (s ServingPods) guard() corev1.Container {

@@ -6,7 +6,9 @@
 // native sidecars that see nothing but scratch space and what the worker
 // streams to them over a unix socket: no artifact, claim, Secret or token is
 // ever mounted beside it. The model server reads artifacts and runs no
-// repository code. Fetch alone has a network and the git Secret.
+// repository code. Fetch alone has a network and the git Secret. A run's teacher
+// proxy alone has the teacher's Secret and reaches the teacher; shards of
+// Experience reach the proxy.
 //
 // Every pod passes Pod Security "restricted".
 package resources

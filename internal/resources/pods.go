@@ -110,7 +110,7 @@ func (b *builder) podSpec() corev1.PodSpec {
 		Volumes:                       b.volumes,
 		NodeSelector:                  shape.NodeSelector,
 		Tolerations:                   shape.Tolerations,
-		Affinity:                      b.affinity(shape),
+		Affinity:                      affinity(b.job.Run.Spec.ExpertName, shape, b.job.AccessMode),
 		PriorityClassName:             shape.PriorityClassName,
 		RuntimeClassName:              b.runtimeClass(shape),
 	}
@@ -131,12 +131,12 @@ func (b *builder) runtimeClass(shape v1alpha1.PodShape) *string {
 
 // affinity keeps all pods of an expert on one node where its volume can be
 // mounted by one node only.
-func (b *builder) affinity(shape v1alpha1.PodShape) *corev1.Affinity {
+func affinity(expert string, shape v1alpha1.PodShape, mode v1alpha1.AccessMode) *corev1.Affinity {
 	affinity := corev1.Affinity{NodeAffinity: shape.NodeAffinity}
-	if b.job.AccessMode == v1alpha1.ReadWriteOnce {
+	if mode == v1alpha1.ReadWriteOnce {
 		affinity.PodAffinity = &corev1.PodAffinity{
 			RequiredDuringSchedulingIgnoredDuringExecution: []corev1.PodAffinityTerm{{
-				LabelSelector: &metav1.LabelSelector{MatchLabels: map[string]string{v1alpha1.ExpertLabel: b.job.Run.Spec.ExpertName}},
+				LabelSelector: &metav1.LabelSelector{MatchLabels: map[string]string{v1alpha1.ExpertLabel: expert}},
 				TopologyKey:   corev1.LabelHostname,
 			}},
 		}

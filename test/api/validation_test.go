@@ -136,6 +136,68 @@ func TestRepoExpertDefaults(t *testing.T) {
 	}
 }
 
+const class = `
+apiVersion: repoexpert.dev/v1alpha1
+kind: ExpertClass
+metadata: {name: taught}
+spec:
+  baseModel: {name: base, claim: {claimName: base}}
+  training: {method: Full}
+  serving: {engine: Transformers}
+  storage: {size: 1Gi}
+  teacher: %s
+`
+
+func TestTeacherValidation(t *testing.T) {
+	const budget = `budget: {tokens: 5000000}`
+	tests := map[string]struct{ teacher, want string }{
+		"valid":               {`{url: "https://api.example/v1", model: big/model-1, ` + budget + `}`, ""},
+		"in the cluster":      {`{url: "http://vllm.models.svc:8000/v1/", model: "qwen3:4b", ` + budget + `}`, ""},
+		"all of it":           {`{url: "https://api.example", model: m@1, secretRef: {name: key}, sampling: {temperature: "0.7", topP: "0.9", topK: 5, repetitionPenalty: "1.1"}, maxTokensPerTurn: 1024, contextTokens: 32000, attemptsPerTask: 4, concurrency: 32, requestTimeout: 5m, budget: {tokens: 1000, cost: {limit: "12.50", promptPrice: "1.25", completionPrice: "10"}}}`, ""},
+		"money alone":         {`{url: "https://api.example", model: m, budget: {cost: {limit: "5", promptPrice: "1", completionPrice: "2"}}}`, ""},
+		"no scheme":           {`{url: "api.example/v1", model: m, ` + budget + `}`, "must start with https:// or http://"},
+		"file":                {`{url: "file:///etc/passwd", model: m, ` + budget + `}`, "must start with https:// or http://"},
+		"credentials":         {`{url: "https://user:secret@api.example/v1", model: m, ` + budget + `}`, "without credentials"},
+		"key in the query":    {`{url: "https://api.example/v1?key=secret", model: m, ` + budget + `}`, "query or fragment"},
+		"dots":                {`{url: "https://api.example/v1/../admin", model: m, ` + budget + `}`, "without credentials"},
+		"space":               {`{url: "https://api.example/a b", model: m, ` + budget + `}`, "spaces"},
+		"no model":            {`{url: "https://api.example/v1", ` + budget + `}`, "model: Required"},
+		"model with a quote":  {`{url: "https://api.example/v1", model: "a\"b", ` + budget + `}`, "spec.teacher.model"},
+		"no budget":           {`{url: "https://api.example/v1", model: m}`, "budget: Required"},
+		"empty budget":        {`{url: "https://api.example/v1", model: m, budget: {}}`, "needs tokens, cost or both"},
+		"tiny budget":         {`{url: "https://api.example/v1", model: m, budget: {tokens: 1}}`, "greater than or equal to 1000"},
+		"cost without prices": {`{url: "https://api.example/v1", model: m, budget: {cost: {limit: "5"}}}`, "promptPrice: Required"},
+		"negative price":      {`{url: "https://api.example/v1", model: m, budget: {cost: {limit: "5", promptPrice: "-1", completionPrice: "1"}}}`, "spec.teacher.budget.cost.promptPrice"},
+		"turn above context":  {`{url: "https://api.example/v1", model: m, maxTokensPerTurn: 4096, contextTokens: 4096, ` + budget + `}`, "must be below teacher.contextTokens"},
+		"no concurrency":      {`{url: "https://api.example/v1", model: m, concurrency: 257, ` + budget + `}`, "less than or equal to 256"},
+		"temperature":         {`{url: "https://api.example/v1", model: m, sampling: {temperature: hot}, ` + budget + `}`, "spec.teacher.sampling.temperature"},
+	}
+	for name, tc := range tests {
+		t.Run(name, func(t *testing.T) { expectCreate(t, parse(t, fmt.Sprintf(class, tc.teacher)), tc.want) })
+	}
+}
+
+func TestTeacherDefaults(t *testing.T) {
+	object := parse(t, fmt.Sprintf(class, `{url: "https://api.example/v1", model: m, budget: {tokens: 1000}}`))
+	if err := api.Create(context.Background(), object, client.DryRunAll); err != nil {
+		t.Fatal(err)
+	}
+	got, _, err := unstructured.NestedMap(object.Object, "spec", "teacher")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for field, want := range map[string]any{
+		"maxTokensPerTurn": int64(4096), "contextTokens": int64(48000), "attemptsPerTask": int64(2), "concurrency": int64(8), "requestTimeout": "10m",
+	} {
+		if got[field] != want {
+			t.Errorf("spec.teacher.%s = %v, want %v", field, got[field], want)
+		}
+	}
+	if got["sampling"] != nil {
+		t.Errorf("spec.teacher.sampling = %v: what is left out is not the schema's to say", got["sampling"])
+	}
+}
+
 func TestExpertRunSpecIsImmutable(t *testing.T) {
 	ctx := context.Background()
 	run := parse(t, `

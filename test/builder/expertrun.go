@@ -37,6 +37,7 @@ func MakeExpertRun(expert *v1alpha1.RepoExpert, class *v1alpha1.ExpertClass) *Ex
 				BaseModel:        class.Spec.BaseModel,
 				Images:           class.Spec.Images,
 				Experience:       class.Spec.Experience,
+				Teacher:          class.Spec.Teacher,
 				Training:         class.Spec.Training,
 				Evaluation:       class.Spec.Evaluation,
 				Engine:           class.Spec.Serving.Engine,

@@ -29,6 +29,9 @@ type Sources struct {
 // are already there.
 func (s Sources) Run(ctx context.Context, env stage.Env) (contract.StageResult, error) {
 	result := contract.StageResult{Counts: map[string]int64{}}
+	if err := makeAccount(env); err != nil {
+		return result, err
+	}
 	var err error
 	// The base model first: a wrong path is found before a long clone.
 	if result.BaseModelDigest, err = s.baseModel(ctx, env); err != nil {
@@ -42,6 +45,20 @@ func (s Sources) Run(ctx context.Context, env stage.Env) (contract.StageResult, 
 		env.Spec.Keys.BaseModelFolder():           result.BaseModelDigest,
 	})
 	return result, nil
+}
+
+// makeAccount makes the folder of the run's account of its teacher. It is mounted
+// into the teacher's proxy, and a folder that the kubelet makes for a mount may
+// not be the worker's to write.
+func makeAccount(env stage.Env) error {
+	if env.Spec.Recipe.Teacher == nil {
+		return nil
+	}
+	folder, err := env.Store.Path(contract.TeachersFolder + "/" + env.Spec.Run)
+	if err != nil {
+		return err
+	}
+	return os.MkdirAll(folder, 0o770)
 }
 
 // existing returns the digest of a whole, sealed output of a later stage, which

@@ -1,6 +1,8 @@
 package fetch
 
 import (
+	"errors"
+	"io/fs"
 	"maps"
 	"os"
 	"path/filepath"
@@ -362,4 +364,23 @@ func damaged(name string, damage func(string) error) func(*testing.T, *world) er
 func otherBaseModel(t *testing.T, w *world) error {
 	w.putModel(t, map[string]string{"config.json": "{}", "tokenizer.json": "{}", "model.safetensors": "another"})
 	return os.Remove(filepath.Join(w.path(t, w.env.Spec.Keys.BaseModelFolder()), "model.safetensors"))
+}
+
+// A run with a teacher has a folder for its account, which a second Fetch leaves
+// as it is; another run has none.
+func TestTeacherHasAFolderForItsAccount(t *testing.T) {
+	w := newWorld(t)
+	w.at(commit(t, w.repository, "main", map[string]file{"a.py": {plain, "a = 1\n"}}))
+	w.run(t)
+	folder := filepath.Join(contract.TeachersFolder, w.env.Spec.Run)
+	if _, err := os.Stat(w.path(t, contract.TeachersFolder)); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("a run without a teacher has a folder for it: %v", err)
+	}
+	w.env.Spec.Recipe.Teacher = &v1alpha1.Teacher{Model: "m"}
+	w.run(t)
+	put(t, w.path(t, folder), map[string]string{"account.json": "{}"})
+	w.run(t)
+	if content, err := os.ReadFile(filepath.Join(w.path(t, folder), "account.json")); err != nil || string(content) != "{}" {
+		t.Errorf("the account has %q, %v", content, err)
+	}
 }
