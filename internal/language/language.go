@@ -23,6 +23,12 @@ type Adapter interface {
 	// pure. Errors wrap ErrMask when the body cannot be taken out.
 	MaskBody(source []byte, definition Definition) ([]byte, error)
 
+	// Mutate lists the faults that can be put into functions of the named source
+	// files, ordered by path, start, operator and replacement; test files and files
+	// that do not parse have none. It parses the files and executes none; the same
+	// tree gives the same list. Errors as Inspect.
+	Mutate(ctx context.Context, box sandbox.Box, dir string, paths []string) ([]Mutation, error)
+
 	// RunTests runs tests in the tree and says what happened to each. Failing
 	// tests, time-outs and crashes are states of the report and no errors. Errors
 	// wrap ErrEnvironment when the image lacks the test runner, ErrForged when

@@ -1,6 +1,9 @@
 package language
 
-import "fmt"
+import (
+	"cmp"
+	"fmt"
+)
 
 // Mutation is one procedural fault that can be put into a source file.
 type Mutation struct {
@@ -31,4 +34,10 @@ func (m Mutation) Apply(source []byte) ([]byte, error) {
 	mutated = append(mutated, source[:m.Start]...)
 	mutated = append(mutated, m.Replacement...)
 	return append(mutated, source[m.End:]...), nil
+}
+
+// Compare orders mutations by path, start, operator and replacement.
+func (m Mutation) Compare(other Mutation) int {
+	return cmp.Or(cmp.Compare(m.Path, other.Path), cmp.Compare(m.Start, other.Start), cmp.Compare(m.Operator, other.Operator),
+		cmp.Compare(m.Replacement, other.Replacement), cmp.Compare(m.End, other.End))
 }

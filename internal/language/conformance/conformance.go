@@ -67,6 +67,7 @@ func Run(t *testing.T, adapter language.Adapter, fixture Fixture) {
 	PutTree(t, box, library, fixture.Library)
 	t.Run("Inspect", func(t *testing.T) { testInspect(t, adapter, box, fixture) })
 	t.Run("MaskBody", func(t *testing.T) { testMasks(t, adapter, box, fixture) })
+	t.Run("Mutate", func(t *testing.T) { testMutations(t, adapter, box, fixture) })
 	t.Run("RunTests", func(t *testing.T) { testOutcomes(t, adapter, box, fixture) })
 	t.Run("Coverage", func(t *testing.T) { testCoverage(t, adapter, box, fixture) })
 	for name, ending := range fixture.Endings {

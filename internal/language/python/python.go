@@ -1,9 +1,9 @@
 // Package python is the language adapter for Python with pytest.
 //
-// Both helpers run in the environment's own interpreter: inspect.py parses the
-// tree with ast, exact for the version that the code is written for; harness.py
-// runs pytest with a plugin that records results test by test. Neither is ever
-// on the module search path of repository code.
+// The helpers run in the environment's own interpreter: inspect.py and mutate.py
+// parse the tree with ast, exact for the version that the code is written for;
+// harness.py runs pytest with a plugin that records results test by test. None is
+// ever on the module search path of repository code.
 package python
 
 import (
@@ -13,8 +13,6 @@ import (
 	"errors"
 	"fmt"
 	"path"
-	"strings"
-	"time"
 
 	"github.com/repoexpert/operator/internal/contract"
 	"github.com/repoexpert/operator/internal/language"
@@ -27,14 +25,10 @@ var inspectSource []byte
 //go:embed harness.py
 var harnessSource []byte
 
-const (
-	inspectFile   = "inventory.py"
-	inventoryFile = "inventory.json"
-	// inspectTimeout is ample: 12,000 lines take two seconds.
-	inspectTimeout = 10 * time.Minute
-	// missingProgram is a shell's exit code for a program that it cannot find.
-	missingProgram = 127
-)
+const inspectFile = "inventory.py"
+
+// inspector takes ten seconds for 60,000 lines.
+var inspector = parser{name: "inspector", program: inspectFile, output: "inventory.json"}
 
 // Adapter is the language adapter for Python.
 type Adapter struct {
@@ -58,60 +52,15 @@ func absolute(box sandbox.Box, elements ...string) string {
 	return path.Join(append([]string{box.Root()}, elements...)...)
 }
 
-// Inspect implements language.Adapter. The document goes to a file, because a
-// command's output is cut in the middle.
+// Inspect implements language.Adapter.
 func (a Adapter) Inspect(ctx context.Context, box sandbox.Box, dir string) (*language.Inventory, error) {
-	tools, report := folders(dir)
-	if err := box.WriteFiles(ctx, tools, map[string][]byte{inspectFile: inspectSource}); err != nil {
-		return nil, fmt.Errorf("writing the inspector: %w", err)
-	}
-	defer discard(ctx, box, tools, report)
-	if err := box.WriteFiles(ctx, report, map[string][]byte{inventoryFile: nil}); err != nil {
-		return nil, fmt.Errorf("preparing the inventory: %w", err)
-	}
-	result, err := box.Run(ctx, sandbox.Command{
-		Args: []string{"sh", "-c", `exec python3 -I -S -B "$1" . > "$2"`, "inspect",
-			absolute(box, tools, inspectFile), absolute(box, report, inventoryFile)},
-		Dir:     dir,
-		Timeout: inspectTimeout,
-	})
-	switch {
-	case err != nil:
-		return nil, fmt.Errorf("running the inspector: %w", err)
-	case result.ExitCode == missingProgram:
-		return nil, fmt.Errorf("%w: python3 is not in it; use an image with Python 3.8 or newer", language.ErrEnvironment)
-	case result.TimedOut:
-		return nil, fmt.Errorf("%w: the inspector did not end within %s", language.ErrInventory, inspectTimeout)
-	case result.ExitCode != 0:
-		return nil, fmt.Errorf("%w: the inspector ended with %d: %s", language.ErrInventory, result.ExitCode, lastLine(result.Output))
+	document, err := inspector.run(ctx, box, dir, map[string][]byte{inspectFile: inspectSource}, ".")
+	if err != nil {
+		return nil, err
 	}
 	limits := language.DefaultInventoryLimits()
 	limits.Bytes = maxReport
-	files, err := box.ReadFiles(ctx, report, []string{inventoryFile}, limits.Bytes)
-	if err != nil {
-		return nil, fmt.Errorf("reading the inventory: %w", err)
-	}
-	return language.ParseInventory(bytes.NewReader(files[inventoryFile]), limits)
-}
-
-// discard removes what a helper needed; a box that fails here fails at its next
-// use as well, so the error is told there.
-func discard(ctx context.Context, box sandbox.Box, dirs ...string) {
-	for _, dir := range dirs {
-		_ = box.Remove(context.WithoutCancel(ctx), dir)
-	}
-}
-
-// lastLine is the last line of output with text, bounded, in printable ASCII.
-func lastLine(output string) string {
-	lines := strings.Split(strings.TrimSpace(output), "\n")
-	line := strings.Map(func(r rune) rune {
-		if r < ' ' || r > '~' {
-			return '?'
-		}
-		return r
-	}, strings.TrimSpace(lines[len(lines)-1]))
-	return line[:min(len(line), 200)]
+	return language.ParseInventory(bytes.NewReader(document), limits)
 }
 
 const maskStatement = "raise NotImplementedError"
