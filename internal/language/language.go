@@ -19,8 +19,10 @@ type Adapter interface {
 	Inspect(ctx context.Context, box sandbox.Box, dir string) (*Inventory, error)
 
 	// MaskBody replaces the body of a function, after its docstring, by one
-	// statement that raises "not implemented", and changes no other byte. It is
-	// pure. Errors wrap ErrMask when the body cannot be taken out.
+	// statement that raises "not implemented", and changes nothing else but what the
+	// language forces: where an import that nothing uses does not build, its line
+	// goes too, so that the placeholder may stand above BodyStartLine. It is pure.
+	// Errors wrap ErrMask when the body cannot be taken out.
 	MaskBody(source []byte, definition Definition) ([]byte, error)
 
 	// Mutate lists the faults that can be put into functions of the named source
@@ -34,12 +36,6 @@ type Adapter interface {
 	// wrap ErrEnvironment when the image lacks the test runner, ErrForged when
 	// the report cannot be trusted.
 	RunTests(ctx context.Context, box sandbox.Box, dir string, request TestRequest) (*TestReport, error)
-
-	// Mutate lists the faults that can be put into functions of source files of the
-	// tree, by path, start, operator and replacement. It parses and executes none;
-	// the same tree gives the same list. Call it before any repository code runs in
-	// the box. Errors as Inspect.
-	Mutate(ctx context.Context, box sandbox.Box, dir string, paths []string) ([]Mutation, error)
 
 	// Dialect says how a scripted agent works with the language.
 	Dialect() Dialect

@@ -17,6 +17,7 @@ import (
 	"path"
 
 	"github.com/repoexpert/operator/internal/contract"
+	"github.com/repoexpert/operator/internal/language"
 	"github.com/repoexpert/operator/internal/sandbox"
 )
 
@@ -28,6 +29,8 @@ type Adapter struct {
 	// environment is where Setup's modules are, as commands in the box see it.
 	environment string
 }
+
+var _ language.Adapter = Adapter{}
 
 // New returns an adapter.
 func New() Adapter { return Adapter{environment: contract.EnvironmentPath} }

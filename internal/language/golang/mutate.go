@@ -1,7 +1,6 @@
 package golang
 
 import (
-	"cmp"
 	"context"
 	"fmt"
 	"go/ast"
@@ -61,9 +60,7 @@ func mutationsOf(f *file) []language.Mutation {
 			found = append(found, m.usable()...)
 		}
 	}
-	slices.SortFunc(found, func(a, b language.Mutation) int {
-		return cmp.Or(cmp.Compare(a.Start, b.Start), cmp.Compare(a.Operator, b.Operator), cmp.Compare(a.Replacement, b.Replacement))
-	})
+	slices.SortFunc(found, language.Mutation.Compare)
 	return found
 }
 

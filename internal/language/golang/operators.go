@@ -7,11 +7,35 @@ import (
 	"strings"
 )
 
-// operators are the families of faults, in the order in which the first of two
-// equal faults counts.
+// operators make the faults of these families, each a mistake that people make. Of
+// two equal faults the first operator's counts. Names and choice follow the
+// Python adapter, which names the literature; those of Go's own are marked.
+//
+//	comparison-boundary   < for <=, > for >=
+//	comparison-negation   == for !=
+//	nil-check             the same where one side is nil (Go)
+//	boolean-operator      && for ||
+//	operand-removal       one of two conditions is left out
+//	arithmetic-operator   + for -, * for /, << for >>
+//	augmented-assignment  x -= y for x += y
+//	unary-minus           the sign is left out
+//	condition-negation    ! is added to a condition, or left out
+//	guard-removal         an if that leaves its block is never taken
+//	branch-removal        another if is never taken (Go: its names stay used)
+//	constant-off-by-one   a number is one larger or smaller
+//	boolean-literal       true for false
+//	string-constant       a string is empty
+//	return-zero           a result is its type's zero value
+//	error-dropped         nil is returned instead of an error (Go)
+//	statement-removal     a call, a store, a defer is left out
+//	slice-bound           a bound of a slice is left out
+//	break-continue        break for continue
+//	increment             x-- for x++
+//	argument-swap         two variables are passed in the wrong order
+//	function-swap         HasPrefix for HasSuffix, min for max
 var operators = []func(*mutator, ast.Node){
 	comparison, logical, arithmetic, assignment, negation, condition, branch, constant, boolean, text,
-	returned, removal, bounds, loop, increment, swap,
+	returned, removal, bounds, loop, increment, swap, otherFunction,
 }
 
 var boundaries = map[token.Token]token.Token{
@@ -31,7 +55,7 @@ func comparison(m *mutator, node ast.Node) {
 		m.replaceToken("comparison-boundary", e.OpPos, e.Op, other)
 	}
 	if other, ok := equalities[e.Op]; ok {
-		family := "equality"
+		family := "comparison-negation"
 		if isName(e.X, "nil") || isName(e.Y, "nil") {
 			family = "nil-check"
 		}
@@ -44,15 +68,17 @@ func isName(expression ast.Expr, name string) bool {
 	return ok && id.Obj == nil && id.Name == name
 }
 
+var logicals = map[token.Token]token.Token{token.LAND: token.LOR, token.LOR: token.LAND}
+
+// logical joins two conditions in another way, or leaves one out.
 func logical(m *mutator, node ast.Node) {
-	if e, ok := node.(*ast.BinaryExpr); ok {
-		switch e.Op {
-		case token.LAND:
-			m.replaceToken("logical-operator", e.OpPos, e.Op, token.LOR)
-		case token.LOR:
-			m.replaceToken("logical-operator", e.OpPos, e.Op, token.LAND)
-		}
+	e, ok := node.(*ast.BinaryExpr)
+	if !ok || logicals[e.Op] == 0 {
+		return
 	}
+	m.replaceToken("boolean-operator", e.OpPos, e.Op, logicals[e.Op])
+	m.replace("operand-removal", e.Pos(), e.Y.Pos(), "")
+	m.replace("operand-removal", e.X.End(), e.End(), "")
 }
 
 var arithmetics = map[token.Token]token.Token{
@@ -104,15 +130,21 @@ func assignment(m *mutator, node ast.Node) {
 		return
 	}
 	if other, ok := assignments[s.Tok]; ok && !isText(m.file, s.Lhs[0], maxHops) && !isText(m.file, s.Rhs[0], maxHops) {
-		m.replaceToken("assignment-operator", s.TokPos, s.Tok, other)
+		m.replaceToken("augmented-assignment", s.TokPos, s.Tok, other)
 	}
 }
 
 // negation takes a sign off.
 func negation(m *mutator, node ast.Node) {
 	e, ok := node.(*ast.UnaryExpr)
-	if ok && (e.Op == token.NOT || e.Op == token.SUB) {
-		m.replace("negation", e.Pos(), e.X.Pos(), "")
+	if !ok {
+		return
+	}
+	switch e.Op {
+	case token.NOT:
+		m.replace("condition-negation", e.Pos(), e.X.Pos(), "")
+	case token.SUB:
+		m.replace("unary-minus", e.Pos(), e.X.Pos(), "")
 	}
 }
 
@@ -132,10 +164,10 @@ func condition(m *mutator, node ast.Node) {
 			return
 		}
 	case *ast.Ident:
-		m.replace("negated-condition", s.Cond.Pos(), s.Cond.Pos(), "!")
+		m.replace("condition-negation", s.Cond.Pos(), s.Cond.Pos(), "!")
 		return
 	}
-	m.replace("negated-condition", s.Cond.Pos(), s.Cond.End(), "!("+m.file.text(s.Cond)+")")
+	m.replace("condition-negation", s.Cond.Pos(), s.Cond.End(), "!("+m.file.text(s.Cond)+")")
 }
 
 // branch never takes the branch of an if; its names stay used.
@@ -144,7 +176,24 @@ func branch(m *mutator, node ast.Node) {
 	if !ok || len(s.Body.List) == 0 || isName(s.Cond, "false") {
 		return
 	}
-	m.replace("branch-removal", s.Cond.Pos(), s.Cond.End(), "false && ("+m.file.text(s.Cond)+")")
+	family := "branch-removal"
+	if leaves(s.Body.List[len(s.Body.List)-1]) {
+		family = "guard-removal"
+	}
+	m.replace(family, s.Cond.Pos(), s.Cond.End(), "false && ("+m.file.text(s.Cond)+")")
+}
+
+// leaves says whether a statement ends what is around its block.
+func leaves(statement ast.Stmt) bool {
+	switch s := statement.(type) {
+	case *ast.ReturnStmt, *ast.BranchStmt:
+		return true
+	case *ast.ExprStmt:
+		call, ok := s.X.(*ast.CallExpr)
+		return ok && isName(call.Fun, "panic")
+	default:
+		return false
+	}
 }
 
 // maxDigits of a number that still fits every integer type but the small ones.
@@ -160,13 +209,13 @@ func constant(m *mutator, node ast.Node) {
 	if err != nil || (len(literal.Value) > 1 && literal.Value[0] == '0') {
 		return
 	}
-	m.replace("constant", literal.Pos(), literal.End(), strconv.Itoa(value+1))
+	m.replace("constant-off-by-one", literal.Pos(), literal.End(), strconv.Itoa(value+1))
 	divisor := false
 	if e, ok := m.parent().(*ast.BinaryExpr); ok {
 		divisor = e.Y == literal && (e.Op == token.QUO || e.Op == token.REM)
 	}
 	if value > 1 || (value == 1 && !divisor) {
-		m.replace("constant", literal.Pos(), literal.End(), strconv.Itoa(value-1))
+		m.replace("constant-off-by-one", literal.Pos(), literal.End(), strconv.Itoa(value-1))
 	}
 }
 
@@ -213,7 +262,7 @@ func boolean(m *mutator, node ast.Node) {
 func text(m *mutator, node ast.Node) {
 	literal, ok := node.(*ast.BasicLit)
 	if ok && literal.Kind == token.STRING && len(literal.Value) > 2 && !m.fixed(literal) {
-		m.replace("string-literal", literal.Pos(), literal.End(), `""`)
+		m.replace("string-constant", literal.Pos(), literal.End(), `""`)
 	}
 }
 
@@ -356,9 +405,9 @@ func loop(m *mutator, node ast.Node) {
 	}
 	switch s.Tok {
 	case token.BREAK:
-		m.replaceToken("loop-control", s.Pos(), s.Tok, token.CONTINUE)
+		m.replaceToken("break-continue", s.Pos(), s.Tok, token.CONTINUE)
 	case token.CONTINUE:
-		m.replaceToken("loop-control", s.Pos(), s.Tok, token.BREAK)
+		m.replaceToken("break-continue", s.Pos(), s.Tok, token.BREAK)
 	}
 }
 
@@ -408,6 +457,37 @@ func swap(m *mutator, node ast.Node) {
 			between := string(m.file.source[m.file.offset(a.End()):m.file.offset(b.Pos())])
 			m.replace("argument-swap", a.Pos(), b.End(), b.Name+between+a.Name)
 		}
+	}
+}
+
+// otherFunctions are functions of the standard library and built-in ones that are
+// taken for each other.
+var otherFunctions = map[string]string{
+	"min": "max", "max": "min",
+	"strings.HasPrefix": "strings.HasSuffix", "strings.HasSuffix": "strings.HasPrefix",
+	"strings.TrimPrefix": "strings.TrimSuffix", "strings.TrimSuffix": "strings.TrimPrefix",
+	"strings.TrimLeft": "strings.TrimRight", "strings.TrimRight": "strings.TrimLeft",
+	"strings.ToUpper": "strings.ToLower", "strings.ToLower": "strings.ToUpper",
+	"strings.Index": "strings.LastIndex", "strings.LastIndex": "strings.Index",
+	"strings.Contains": "strings.HasPrefix", "strings.EqualFold": "strings.Contains",
+	"path.Base": "path.Dir", "path.Dir": "path.Base", "filepath.Base": "filepath.Dir", "filepath.Dir": "filepath.Base",
+}
+
+// otherFunction calls another function with the same parameters and results.
+func otherFunction(m *mutator, node ast.Node) {
+	call, ok := node.(*ast.CallExpr)
+	if !ok {
+		return
+	}
+	base := call.Fun
+	if selector, ok := call.Fun.(*ast.SelectorExpr); ok {
+		base = selector.X
+	}
+	if id, ok := base.(*ast.Ident); !ok || id.Obj != nil {
+		return
+	}
+	if other := otherFunctions[m.file.text(call.Fun)]; other != "" {
+		m.replace("function-swap", call.Fun.Pos(), call.Fun.End(), other)
 	}
 }
 
