@@ -25,6 +25,10 @@ type Adapter interface {
 	// Errors wrap ErrMask when the body cannot be taken out.
 	MaskBody(source []byte, definition Definition) ([]byte, error)
 
+	// RemoveDefinitions takes whole definitions out of a file, by their lines, and
+	// what the language forces besides: as MaskBody. It is pure. Errors wrap ErrMask.
+	RemoveDefinitions(source []byte, definitions []Definition) ([]byte, error)
+
 	// Mutate lists the faults that can be put into functions of the named source
 	// files, ordered by path, start, operator and replacement; test files and files
 	// that do not parse have none. It parses the files and executes none; the same

@@ -39,7 +39,7 @@ type record struct {
 
 var (
 	resultLine = regexp.MustCompile(`^--- (PASS|FAIL|SKIP): (\S+) \(([0-9.]+)s\)$`)
-	stateLine  = regexp.MustCompile(`^=== (RUN|CONT|NAME|PAUSE) +(\S+)$`)
+	stateLine  = regexp.MustCompile(`^=== (RUN|CONT|NAME|PAUSE) *(\S*)$`)
 	logLine    = regexp.MustCompile(`^\s+\S+\.go:\d+: (.+)$`)
 	deathLine  = regexp.MustCompile(`^(?:panic|fatal error): (.+)$`)
 )
@@ -120,16 +120,17 @@ func (r *record) read(text, current string, messages map[string]string) {
 			message = found[1]
 		} else if found := deathLine.FindStringSubmatch(line); found != nil {
 			message = line
-			r.failure = bounded(message, maxMessage)
+			r.failure = bounded(message)
 		}
 		if message != "" && messages[current] == "" {
-			messages[current] = bounded(message, maxMessage)
+			messages[current] = bounded(message)
 		}
 	}
 }
 
-// bounded cuts text at a rune's boundary.
-func bounded(text string, limit int) string {
+// bounded cuts a message at a rune's boundary.
+func bounded(text string) string {
+	limit := maxMessage
 	if len(text) <= limit {
 		return text
 	}

@@ -73,13 +73,7 @@ func (a Adapter) RemoveDefinitions(source []byte, definitions []language.Definit
 	if err != nil {
 		return nil, fmt.Errorf("%w: the file does not parse: %w", language.ErrMask, err)
 	}
-	gone := map[int]bool{}
-	for _, definition := range definitions {
-		for n := definition.StartLine; n <= definition.EndLine; n++ {
-			gone[n] = true
-		}
-	}
-	removed, err := f.tidied(withoutLines(source, gone))
+	removed, err := f.tidied(language.Without(source, definitions))
 	if err != nil {
 		return nil, fmt.Errorf("%w: %w", language.ErrMask, err)
 	}

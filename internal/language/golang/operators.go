@@ -134,17 +134,12 @@ func assignment(m *mutator, node ast.Node) {
 	}
 }
 
+var signs = map[token.Token]string{token.NOT: "condition-negation", token.SUB: "unary-minus"}
+
 // negation takes a sign off.
 func negation(m *mutator, node ast.Node) {
-	e, ok := node.(*ast.UnaryExpr)
-	if !ok {
-		return
-	}
-	switch e.Op {
-	case token.NOT:
-		m.replace("condition-negation", e.Pos(), e.X.Pos(), "")
-	case token.SUB:
-		m.replace("unary-minus", e.Pos(), e.X.Pos(), "")
+	if e, ok := node.(*ast.UnaryExpr); ok && signs[e.Op] != "" {
+		m.replace(signs[e.Op], e.Pos(), e.X.Pos(), "")
 	}
 }
 
@@ -396,6 +391,8 @@ func bounds(m *mutator, node ast.Node) {
 	}
 }
 
+var jumps = map[token.Token]token.Token{token.BREAK: token.CONTINUE, token.CONTINUE: token.BREAK}
+
 // loop turns break and continue into each other where both mean the same loop. A
 // loop without a condition may be what ends its function, so it stays.
 func loop(m *mutator, node ast.Node) {
@@ -403,11 +400,8 @@ func loop(m *mutator, node ast.Node) {
 	if !ok || s.Label != nil || !m.inLoop() {
 		return
 	}
-	switch s.Tok {
-	case token.BREAK:
-		m.replaceToken("break-continue", s.Pos(), s.Tok, token.CONTINUE)
-	case token.CONTINUE:
-		m.replaceToken("break-continue", s.Pos(), s.Tok, token.BREAK)
+	if other, ok := jumps[s.Tok]; ok {
+		m.replaceToken("break-continue", s.Pos(), s.Tok, other)
 	}
 }
 

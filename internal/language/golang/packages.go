@@ -36,7 +36,8 @@ func packagesOf(t *tree, request language.TestRequest) []*testPackage {
 	selected := selection(request.Select)
 	var packages []*testPackage
 	for _, name := range t.paths() {
-		if !isTest(name) || !builds(name, t.sources[name]) {
+		// To the go command three dots mean any folder, and no import path may have them.
+		if !isTest(name) || !builds(name, t.sources[name]) || strings.Contains(name, "...") {
 			continue
 		}
 		folder := path.Dir(name)

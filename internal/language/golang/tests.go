@@ -176,9 +176,15 @@ func (r *run) execute(ctx context.Context, folder string, limit int, args ...str
 	return result, nil
 }
 
-// say keeps the end of what was written.
+// say keeps the end of what was written, without marks and the canary, whose name
+// is another one every time.
 func (r *run) say(output string) {
-	r.output += strings.ReplaceAll(output[max(0, len(output)-maxTail):], frame, "")
+	for line := range strings.Lines(output[max(0, len(output)-2*maxTail):]) {
+		line = strings.ReplaceAll(line, frame, "")
+		if !strings.HasPrefix(line, "=== NAME") && (r.canary == "" || !strings.Contains(strings.ToLower(line), strings.ToLower(r.canary))) {
+			r.output += line
+		}
+	}
 	r.output = r.output[max(0, len(r.output)-maxTail):]
 }
 
@@ -291,7 +297,7 @@ func (r *run) alone(ctx context.Context, p *testPackage, function string) error 
 	}
 	failed[function] = language.TestResult{
 		Outcome: language.OutcomeFailed, Seconds: failed[function].Seconds,
-		Message: bounded(cmp.Or(failed[function].Message, one.death()), maxMessage),
+		Message: bounded(cmp.Or(failed[function].Message, one.death())),
 	}
 	r.take(p, failed)
 	return nil
@@ -331,7 +337,7 @@ func (r *run) take(p *testPackage, results map[string]language.TestResult) {
 func (r *run) problem(p *testPackage, message string) {
 	for _, name := range p.files {
 		if len(r.problems) < maxProblems {
-			r.problems = append(r.problems, language.FileProblem{Path: name, Message: bounded(message, maxMessage)})
+			r.problems = append(r.problems, language.FileProblem{Path: name, Message: bounded(message)})
 		}
 	}
 }

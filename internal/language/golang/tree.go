@@ -40,6 +40,7 @@ const (
 // file, b one above the bound in bytes, l a symbolic link, d a folder that the go
 // command does not enter either. Hidden folders are left out.
 const listFiles = `set -e
+command -v find >/dev/null && command -v sed >/dev/null || exit 127
 walk() {
   mark=$1; shift
   find . ! -name . -type d \( -name '.*' -o -name '_*' -o -name node_modules -o -name testdata -o -name vendor \) -prune -o "$@" -print |
@@ -136,42 +137,49 @@ func list(ctx context.Context, box sandbox.Box, dir string) ([]string, error) {
 	return strings.Split(strings.TrimSpace(result.Output), "\n"), nil
 }
 
+// skipReasons are why what has a mark in the listing is not read.
+var skipReasons = map[string]string{"d": "the go command does not build it", "l": "symbolic link", "b": "larger than the limit"}
+
 // sort takes the paths to read from a listing, in order, and notes what is not
 // read and why.
 func (t *tree) sort(listed []string, wanted func(string) bool) []string {
-	var paths, modules []string
+	var files, modules []string
 	for _, line := range listed {
 		mark, name, ok := strings.Cut(line, "/")
 		switch {
 		case !ok || !cleanPath(name):
-		case mark == "d":
-			t.skip(name, "the go command does not build it")
-		case mark == "l":
-			t.skip(name, "symbolic link")
-		case mark == "b":
-			t.skip(name, "larger than the limit")
-		case mark == "f" && path.Base(name) == moduleFile && name != moduleFile:
+		case skipReasons[mark] != "":
+			t.skip(name, skipReasons[mark])
+		case path.Base(name) == moduleFile && name != moduleFile:
 			modules = append(modules, path.Dir(name))
 		case mark == "f":
-			paths = append(paths, name)
+			files = append(files, name)
 		}
 	}
-	paths = slices.DeleteFunc(paths, func(name string) bool {
-		return name != moduleFile && (!wanted(name) || slices.ContainsFunc(modules, func(folder string) bool { return below(name, folder) }))
-	})
 	for _, folder := range modules {
 		t.skip(folder, "another module")
 	}
 	slices.SortFunc(t.skipped, func(a, b language.SkippedFile) int { return cmp.Compare(a.Path, b.Path) })
+	files = slices.DeleteFunc(files, func(name string) bool {
+		inside := func(folder string) bool { return below(name, folder) }
+		return name != moduleFile && (!wanted(name) || slices.ContainsFunc(modules, inside))
+	})
+	return t.bounded(files)
+}
+
+// bounded sorts paths and keeps as many as may be read; go.mod always.
+func (t *tree) bounded(paths []string) []string {
 	slices.Sort(paths)
-	if len(paths) > maxFiles {
-		t.truncated = fmt.Sprintf("more than %d files", maxFiles)
-		paths = paths[:maxFiles]
-		if !slices.Contains(paths, moduleFile) {
-			paths = append(paths, moduleFile)
-		}
+	if len(paths) <= maxFiles {
+		return paths
 	}
-	return paths
+	t.truncated = fmt.Sprintf("more than %d files", maxFiles)
+	at, found := slices.BinarySearch(paths, moduleFile)
+	kept := paths[:maxFiles]
+	if found && at >= maxFiles {
+		kept = append(kept, moduleFile)
+	}
+	return kept
 }
 
 func (t *tree) skip(name, reason string) {
