@@ -78,6 +78,20 @@ func judge(report *language.TestReport, tests []string) Grade {
 }
 
 func reason(state language.SuiteState, failed, missing int) Reason {
+	switch why := stateReason(state); {
+	case why != Resolved:
+		return why
+	case failed > 0:
+		return TestsFailed
+	case missing > 0:
+		return TestsMissing
+	default:
+		return Resolved
+	}
+}
+
+// stateReason is why a run says nothing about single tests; Resolved when it does.
+func stateReason(state language.SuiteState) Reason {
 	switch state {
 	case language.StateTimedOut:
 		return TimedOut
@@ -89,12 +103,5 @@ func reason(state language.SuiteState, failed, missing int) Reason {
 		return TestsMissing
 	case language.StateCompleted:
 	}
-	switch {
-	case failed > 0:
-		return TestsFailed
-	case missing > 0:
-		return TestsMissing
-	default:
-		return Resolved
-	}
+	return Resolved
 }

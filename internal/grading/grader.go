@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/repoexpert/operator/internal/language"
+	"github.com/repoexpert/operator/internal/patch"
 	"github.com/repoexpert/operator/internal/sandbox"
 	"github.com/repoexpert/operator/internal/task"
 )
@@ -42,7 +43,7 @@ type Grader struct {
 	stable   []string
 	isStable map[string]bool
 	// known are all tests that the baseline saw.
-	known map[string]bool
+	known    map[string]bool
 	coverage *language.Coverage
 	timeout  time.Duration
 }
@@ -132,7 +133,11 @@ func (g *Grader) Check(ctx context.Context, t Task) (Task, Grade, error) {
 	if len(t.Tests) < wideTask {
 		return t, grade, nil
 	}
-	rest, err := g.grade(ctx, t, "", g.beyond(t, first))
+	others := g.beyond(t, first)
+	if len(others) == 0 {
+		return t, grade, nil
+	}
+	rest, err := g.grade(ctx, t, "", others)
 	if err != nil {
 		return t, grade, err
 	}
@@ -175,7 +180,7 @@ func (g *Grader) beyond(t Task, ran []string) []string {
 	if g.coverage != nil {
 		candidates = nil
 		for path, fixed := range t.Fixed {
-			for _, hunk := range Hunks(fixed, t.Broken[path]) {
+			for _, hunk := range patch.Hunks(fixed, t.Broken[path]) {
 				candidates = append(candidates, g.coverage.Covering(path, hunk.Lines.Start, max(hunk.Lines.Start, hunk.Lines.End))...)
 			}
 		}

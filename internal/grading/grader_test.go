@@ -17,6 +17,7 @@ import (
 	"github.com/repoexpert/operator/internal/language"
 	"github.com/repoexpert/operator/internal/language/conformance"
 	"github.com/repoexpert/operator/internal/language/python"
+	"github.com/repoexpert/operator/internal/patch"
 	"github.com/repoexpert/operator/internal/sandbox"
 	"github.com/repoexpert/operator/internal/task"
 )
@@ -113,7 +114,7 @@ func TestGradePatch(t *testing.T) {
 		if changed == string(content) {
 			t.Fatalf("%s does not hold %q", file, before)
 		}
-		return Diff(file, content, []byte(changed))
+		return patch.Diff(file, content, []byte(changed))
 	}
 	const newFile = "diff --git a/conftest.py b/conftest.py\nnew file mode 100644\n--- /dev/null\n+++ b/conftest.py\n@@ -0,0 +1,3 @@\n" +
 		"+def pytest_runtest_makereport(item, call):\n+    call.excinfo = None\n+\n"
@@ -171,7 +172,7 @@ func TestGradePatchTampered(t *testing.T) {
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
 			changed := bytes.Replace(total.Gap(), []byte("raise NotImplementedError"), []byte(test.body), 1)
-			got, err := w.GradePatch(t.Context(), total.Task, Diff(prices, total.Gap(), changed))
+			got, err := w.GradePatch(t.Context(), total.Task, patch.Diff(prices, total.Gap(), changed))
 			if err != nil {
 				t.Fatal(err)
 			}

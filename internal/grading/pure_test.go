@@ -13,6 +13,7 @@ import (
 
 	"github.com/repoexpert/operator/internal/language"
 	"github.com/repoexpert/operator/internal/language/python"
+	"github.com/repoexpert/operator/internal/patch"
 	"github.com/repoexpert/operator/internal/sandbox"
 )
 
@@ -99,9 +100,9 @@ func TestDiffApplies(t *testing.T) {
 			t.Fatal(err)
 		}
 		apply := exec.Command("git", "apply", "--whitespace=nowarn")
-		apply.Dir, apply.Stdin = folder, bytes.NewReader([]byte(Diff("f.txt", before, after)))
+		apply.Dir, apply.Stdin = folder, bytes.NewReader([]byte(patch.Diff("f.txt", before, after)))
 		if output, err := apply.CombinedOutput(); err != nil {
-			t.Fatalf("git refuses it: %s\n%s", output, Diff("f.txt", before, after))
+			t.Fatalf("git refuses it: %s\n%s", output, patch.Diff("f.txt", before, after))
 		}
 		got, err := os.ReadFile(name)
 		if err != nil || !bytes.Equal(got, after) {

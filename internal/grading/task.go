@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/repoexpert/operator/internal/language"
+	"github.com/repoexpert/operator/internal/patch"
 	"github.com/repoexpert/operator/internal/task"
 )
 
@@ -38,11 +39,11 @@ func (t Task) Paths() []string { return slices.Sorted(maps.Keys(t.Broken)) }
 
 // Gold is the patch from the broken to the fixed tree.
 func (t Task) Gold() string {
-	var patch strings.Builder
+	var gold strings.Builder
 	for _, path := range t.Paths() {
-		patch.WriteString(Diff(path, t.Broken[path], t.Fixed[path]))
+		gold.WriteString(patch.Diff(path, t.Broken[path], t.Fixed[path]))
 	}
-	return patch.String()
+	return gold.String()
 }
 
 // Masked is a task whose fault is one missing body.

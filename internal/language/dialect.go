@@ -24,6 +24,18 @@ type Dialect interface {
 	// neither built into the language nor bound by the code itself: what one must
 	// have seen somewhere to write it.
 	ForeignNames(code string) []string
+	// OutlineCommand lists the lines that begin the definitions of a component.
+	OutlineCommand(c Component) string
+	// ImportsCommand lists the lines that import something into a file.
+	ImportsCommand(path string) string
+	// DocCommand shows the beginning of a component's documentation and at most so
+	// many lines of it; of a class, none after last.
+	DocCommand(c Component, lines, last int) string
+	// Doc is the first sentence of a component's documentation in what DocCommand
+	// showed; false when there is none.
+	Doc(c Component, output string) (string, bool)
+	// UsersPattern is an extended regular expression for lines that use a component.
+	UsersPattern(c Component) string
 	// TestFileName is the name of a new test file.
 	TestFileName(name string) string
 	// TestFile composes a new test file of a test's text, with what the text needs
@@ -32,6 +44,17 @@ type Dialect interface {
 	// FailureName is the kind of failure in the output of a test, as in
 	// "AssertionError"; empty when it tells none.
 	FailureName(output string) string
+}
+
+// Component is a class or a module, as commands name it.
+type Component struct {
+	// Class says that it is one; else it is the module in Path.
+	Class bool
+	Path  string
+	// Name is the short name by which other files refer to it.
+	Name string
+	// StartLine and EndLine of a class.
+	StartLine, EndLine int
 }
 
 // SplitTest splits a test's id, as in "tests/test_a.py::TestA::test_b[1]" or
@@ -53,9 +76,19 @@ func TestFunction(id string) string {
 
 // Quote makes one word of a shell command of any text.
 func Quote(text string) string {
-	plain := func(r rune) bool { return unicode.IsLetter(r) || unicode.IsDigit(r) || strings.ContainsRune("_./:-", r) }
+	plain := func(r rune) bool {
+		return unicode.IsLetter(r) || unicode.IsDigit(r) || strings.ContainsRune("_./:-", r)
+	}
 	if text != "" && !strings.ContainsFunc(text, func(r rune) bool { return !plain(r) }) {
 		return text
 	}
 	return "'" + strings.ReplaceAll(text, "'", `'\''`) + "'"
+}
+
+// FirstSentence is the first sentence of the first paragraph of a text, in one
+// line and without its full stop.
+func FirstSentence(text string) string {
+	text, _, _ = strings.Cut(strings.TrimSpace(text), "\n\n")
+	sentence, _, _ := strings.Cut(strings.Join(strings.Fields(text), " ")+" ", ". ")
+	return strings.TrimRight(sentence, ". ")
 }

@@ -1,5 +1,6 @@
 // Package language is what the stages know of a programming language: an
-// Adapter inspects a source tree, takes a function's body out, and runs tests.
+// Adapter inspects a source tree, takes a function's body out, lists the faults
+// that functions can get, and runs tests.
 //
 // Adapters run their helpers inside a sandbox box, beside or after repository
 // code, so everything that they read back is parsed with bounds and checked. A

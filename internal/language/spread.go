@@ -36,7 +36,7 @@ type place struct{ path, function string }
 
 // family is the sites of one operator that are not drawn yet, in random order.
 type family struct {
-	sites []Mutation
+	sites []*Mutation
 	taken int
 	// turn that next and number are about. Sites before next have had it: within a
 	// turn that does not change. Number is how many were taken.
@@ -54,7 +54,7 @@ type draw struct {
 
 // drawn is a mutation with its turn and its number within family and turn.
 type drawn struct {
-	mutation     Mutation
+	mutation     *Mutation
 	turn, number int
 }
 
@@ -66,7 +66,8 @@ func newDraw(mutations []Mutation, seed uint64) *draw {
 	random.Shuffle(len(ordered), func(i, j int) { ordered[i], ordered[j] = ordered[j], ordered[i] })
 	d := &draw{last: map[place]int{}}
 	byOperator := map[string]*family{}
-	for _, mutation := range ordered {
+	for i := range ordered {
+		mutation := &ordered[i]
 		if byOperator[mutation.Operator] == nil {
 			byOperator[mutation.Operator] = &family{}
 			d.families = append(d.families, byOperator[mutation.Operator])
@@ -114,7 +115,7 @@ func (d *draw) interleaved() []Mutation {
 	})
 	result := make([]Mutation, len(d.drawn))
 	for i, one := range d.drawn {
-		result[i] = one.mutation
+		result[i] = *one.mutation
 	}
 	return result
 }

@@ -21,6 +21,9 @@ const (
 	RepositoryFolder = "repository.git"
 )
 
+// HeadRef is the reference in repository.git that the history ends at.
+const HeadRef = "refs/heads/snapshot"
+
 // maxFileBytes bounds what Read returns.
 const maxFileBytes = 16 << 20
 

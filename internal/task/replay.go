@@ -34,6 +34,9 @@ type Replay struct {
 	// commit changed.
 	Paths     []string `json:"paths"`
 	TestPaths []string `json:"testPaths,omitempty"`
+	// Broken are the files as they are with the bug, for fixes and reversals; null is
+	// a file that does not exist then.
+	Broken map[string][]byte `json:"broken,omitempty"`
 	// Mutations of a mutant and of a combined one.
 	Mutations []language.Mutation `json:"mutations,omitempty"`
 	// Slips are other faults in the lines of Mutations, for a first edit that fails.

@@ -1,6 +1,7 @@
 package python
 
 import (
+	"fmt"
 	"path"
 	"strings"
 
@@ -40,6 +41,58 @@ func (dialect) CheckCommand(module language.Module) string {
 }
 
 func (dialect) ForeignNames(code string) []string { return foreign(code) }
+
+func (dialect) OutlineCommand(c language.Component) string {
+	if c.Class {
+		return fmt.Sprintf("sed -n '%d,%dp' %s | grep -E '^ *(class|def) '", c.StartLine, c.EndLine, language.Quote(c.Path))
+	}
+	return "grep -E '^(class|def) ' " + language.Quote(c.Path)
+}
+
+func (dialect) ImportsCommand(path string) string {
+	return "grep -E '^(from|import) ' " + language.Quote(path)
+}
+
+// DocCommand shows a module's docstring, whose first lines may be a licence, or
+// the first lines of a class.
+func (dialect) DocCommand(c language.Component, lines, last int) string {
+	if !c.Class {
+		return fmt.Sprintf(`grep -m1 -A%d '^"""' %s`, lines-2, language.Quote(c.Path))
+	}
+	end := min(c.StartLine+lines-1, c.EndLine, last)
+	if end < c.StartLine {
+		return ""
+	}
+	return fmt.Sprintf("sed -n '%d,%dp' %s", c.StartLine, end, language.Quote(c.Path))
+}
+
+// Doc reads a docstring that stands before any definition inside the component.
+func (dialect) Doc(c language.Component, output string) (string, bool) {
+	if c.Class {
+		_, after, found := strings.Cut(output, "class "+c.Name)
+		if !found {
+			return "", false
+		}
+		output = after
+	}
+	before, text, found := strings.Cut(output, `"""`)
+	if !found || strings.Contains(before, "def ") || strings.Contains(before, "class ") {
+		return "", false
+	}
+	// A docstring that was shown in part ends with what was shown.
+	text, _, closed := strings.Cut(text, `"""`)
+	if !closed && !strings.Contains(text, "\n\n") && !strings.Contains(text, ". ") && !strings.Contains(text, ".\n") {
+		return "", false
+	}
+	return language.FirstSentence(text), true
+}
+
+func (dialect) UsersPattern(c language.Component) string {
+	if c.Class {
+		return c.Name
+	}
+	return "import.*" + c.Name + "|from.*" + c.Name
+}
 
 func (dialect) TestFileName(name string) string { return "test_" + name + ".py" }
 

@@ -41,7 +41,7 @@ SCHEMA = "repoexpert.dev/mutations/v1"
 MAX_TEXT = 200  # of a function's name, as in inspect.py
 MAX_REPLACEMENT = 1000  # bytes
 MAX_NUMBER = 1000  # larger ones seldom mark a boundary
-MAX_GUARD = 3  # statements
+MAX_BRANCH = 3  # statements
 FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef)
 DEFINITIONS = FUNCTIONS + (ast.ClassDef,)
 FOR_LOOPS = (ast.For, ast.AsyncFor)
@@ -70,7 +70,7 @@ def parse_arguments():
     parser.add_argument("--max-file-bytes", type=int, default=1 << 20)
     parser.add_argument("--max-bytes", type=int, default=64 << 20, help="of all files")
     # Every fault compiles its function, so that time grows with the square of its size.
-    parser.add_argument("--max-function-bytes", type=int, default=32 << 10)
+    parser.add_argument("--max-function-bytes", type=int, default=16 << 10)
     parser.add_argument("--max-mutations", type=int, default=50000)
     return parser.parse_args()
 
@@ -182,10 +182,12 @@ class Function:
         return True
 
     def joins_words(self, fault):
+        """Whether a fault makes one name of two, as in `return-x` without its sign."""
         data = self.source.data
-        before, after = data[:fault.start][-1:], data[fault.end:fault.end + 1]
-        inner = fault.replacement or after
-        return (is_word(before) and is_word(inner[:1])) or (is_word(inner[-1:]) and is_word(after) and fault.replacement != b"")
+        before, after = data[max(fault.start - 1, 0):fault.start], data[fault.end:fault.end + 1]
+        text = fault.replacement
+        joined = text and is_word(text[-1:]) and is_word(after)
+        return joined or is_word(before) and is_word(text[:1] or after)
 
     def compiled(self, fault):
         """A digest of the bytecode, None if the function does not compile.
@@ -269,8 +271,8 @@ def functions(body):
             continue
         if isinstance(node, ast.ClassDef):
             prefix, inner = prefix + node.name + ".", node.body
-        elif isinstance(node, ast.If) and is_unverifiable(node.test):
-            inner = node.orelse if mentions(node.test, ["TYPE_CHECKING"]) else node.body + node.orelse
+        elif isinstance(node, ast.If) and mentions(node.test, ["TYPE_CHECKING"]):
+            inner = node.orelse
         else:
             inner = [child for child in ast.iter_child_nodes(node) if not isinstance(child, ast.expr)]
         stack.extend((prefix, child) for child in reversed(inner))
@@ -346,7 +348,12 @@ def mentions(node, names):
 
 
 def is_unverifiable(test):
-    return mentions(test, UNVERIFIABLE)
+    return mentions(test, UNVERIFIABLE) or any(is_system_name(child) for child in ast.walk(test))
+
+
+def is_system_name(node):
+    """Whether a node is `os.name`."""
+    return isinstance(node, ast.Attribute) and node.attr == "name" and getattr(node.value, "id", "") == "os"
 
 
 class Site:
@@ -412,16 +419,17 @@ class Site:
         return [self.node]
 
     def removed(self):
-        """The fault that takes a statement out: whole lines where others stay, else by `pass`."""
+        """The fault that takes the lines of a statement out, in a list, if others stay in its block.
+
+        A `pass` in its place would tell where it was.
+        """
         source, node = self.source, self.node
         first, last = source.starts[node.lineno - 1], source.line_end(node.end_lineno)
         before = source.data[first:source.start(node)]
         after = source.data[source.end(node):last].strip()
         alone = not before.strip() and (not after or after.startswith(b"#"))
         is_elif = source.data.startswith(b"elif", source.start(node))
-        if alone and (len(self.block()) > 1 or is_elif):
-            return first, last, b""
-        return self.replaced(node, b"pass")
+        return [(first, last, b"")] if alone and (len(self.block()) > 1 or is_elif) else []
 
     def is_default(self):
         return isinstance(self.above(), ast.arguments)
@@ -554,7 +562,8 @@ def neighbours(site, node):
 
 
 def boolean_literal(site):
-    return [] if site.is_default() else inverse(site, site.node)
+    # Nobody writes `while False`.
+    return [] if site.is_default() or isinstance(site.above(), ast.While) else inverse(site, site.node)
 
 
 def inverse(site, node):
@@ -606,15 +615,22 @@ def default_value(site):
     return found
 
 
+CONDITIONS = (ast.Compare, ast.BoolOp, ast.UnaryOp, ast.Constant)
+PREDICATES = frozenset(["isinstance", "issubclass", "hasattr", "callable", "any", "all", "bool"])
+
+
 def return_none(site):
+    """Forget to return what was made; None for a condition would only say no."""
     value = site.node.value
-    if value is None or isinstance(value, ast.Constant) or mentions(value, ["NotImplemented"]):
+    if value is None or isinstance(value, CONDITIONS) or mentions(value, ["NotImplemented"]):
+        return []
+    if isinstance(value, ast.Call) and (called(value) in PREDICATES or called(value).startswith(("is_", "has_"))):
         return []
     return [site.replaced(site.node, b"return None")]
 
 
 def statement_removal(site):
-    return [site.removed()] if is_removable(site) else []
+    return site.removed() if is_removable(site) else []
 
 
 def is_removable(site):
@@ -634,17 +650,18 @@ def is_removable(site):
     return len(targets) == 1 and any(isinstance(child, ast.Name) and child.id == targets[0].id for child in ast.walk(node.value))
 
 
-def guard_removal(site):
-    """Leave out an `if` that ends the function or the round of a loop."""
-    node, last = site.node, site.node.body[-1]
-    if node.orelse or len(node.body) > MAX_GUARD or is_unverifiable(node.test):
+SIMPLE = (ast.Expr, ast.Assign, ast.AugAssign, ast.Delete, ast.Return, ast.Raise, ast.Continue, ast.Break)
+
+
+def branch_removal(site):
+    """Leave out a short `if` without `else`: a special case that was not thought of."""
+    node = site.node
+    plain = len(node.body) <= MAX_BRANCH and all(isinstance(inner, SIMPLE) for inner in node.body)
+    if node.orelse or not plain or is_unverifiable(node.test):
         return []
-    if isinstance(last, (ast.Break, ast.Continue)):
-        leaves = isinstance(site.loop(), FOR_LOOPS)
-    else:
-        leaves = isinstance(last, (ast.Return, ast.Raise))
-    inner = (child for child in ast.walk(node) if isinstance(child, DEFINITIONS + (ast.Yield, ast.YieldFrom)))
-    return [site.removed()] if leaves and not any(inner) else []
+    inner = [type(child) for child in ast.walk(node)]
+    ends_loop = ast.Break in inner and isinstance(site.loop(), ast.While)
+    return [] if ends_loop or ast.Yield in inner or ast.YieldFrom in inner else site.removed()
 
 
 def break_continue(site):
@@ -798,6 +815,7 @@ OPERATORS = {
     "augmented-assignment": (ast.AugAssign, augmented_assignment),
     "boolean-literal": (ast.Constant, boolean_literal),
     "boolean-operator": (ast.BoolOp, boolean_operator),
+    "branch-removal": (ast.If, branch_removal),
     "break-continue": ((ast.Break, ast.Continue), break_continue),
     "comparison-boundary": (ast.Compare, comparison_boundary),
     "comparison-negation": (ast.Compare, comparison_negation),
@@ -808,7 +826,6 @@ OPERATORS = {
     "exception-type": ((ast.Raise, ast.ExceptHandler), exception_type),
     "fallback-removal": (ast.Call, fallback_removal),
     "function-swap": (ast.Call, function_swap),
-    "guard-removal": (ast.If, guard_removal),
     "keyword-removal": (ast.Call, keyword_removal),
     "membership": (ast.Compare, membership),
     "operand-removal": (ast.BoolOp, operand_removal),

@@ -27,7 +27,7 @@ var harnessSource []byte
 
 const inspectFile = "inventory.py"
 
-// inspector takes ten seconds for 60,000 lines.
+// inspector takes two seconds for 12,000 lines.
 var inspector = parser{name: "inspector", program: inspectFile, output: "inventory.json"}
 
 // Adapter is the language adapter for Python.

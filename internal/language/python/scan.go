@@ -24,8 +24,8 @@ const (
 	tokenOperator
 )
 
-// operators of more than one sign, the longer ones first.
-var operators = []string{"**=", "//=", ">>=", "<<=", "==", "!=", "<=", ">=", "->", ":=", "+=", "-=", "*=", "/=", "%=", "**", "//", "<<", ">>"}
+// longOperators of more than one sign, the longer ones first.
+var longOperators = []string{"**=", "//=", ">>=", "<<=", "==", "!=", "<=", ">=", "->", ":=", "+=", "-=", "*=", "/=", "%=", "**", "//", "<<", ">>"}
 
 // scanner walks over code.
 type scanner struct {
@@ -118,7 +118,7 @@ func run(text string) int {
 }
 
 func operator(text string, single int) int {
-	for _, candidate := range operators {
+	for _, candidate := range longOperators {
 		if strings.HasPrefix(text, candidate) {
 			return len(candidate)
 		}

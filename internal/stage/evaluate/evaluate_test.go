@@ -15,6 +15,7 @@ import (
 	"github.com/repoexpert/operator/internal/agent"
 	"github.com/repoexpert/operator/internal/contract"
 	"github.com/repoexpert/operator/internal/engine"
+	"github.com/repoexpert/operator/internal/grading"
 	"github.com/repoexpert/operator/internal/recall"
 	"github.com/repoexpert/operator/internal/recipe"
 	"github.com/repoexpert/operator/internal/stage"
@@ -281,14 +282,14 @@ func TestBrokenGradingEndsTheStage(t *testing.T) {
 		want   string
 	}{
 		"a known body that fails": {
-			func(e *evaluation) { e.masks.tasks[0].Original = e.masks.tasks[0].Masked },
+			func(e *evaluation) { e.masks.tasks[0].Fixed = e.masks.tasks[0].Broken },
 			"was not graded as right",
 		},
 		"no answer that passes": {
 			func(e *evaluation) {
 				t := &e.masks.tasks[0]
-				t.Masked = t.Original
-				t.Original = append([]byte("# one more line\n"), t.Original...)
+				t.Broken = t.Fixed
+				t.Fixed = grading.Edits{t.Mask.Path: append([]byte("# one more line\n"), t.Original()...)}
 			},
 			"was graded as right",
 		},

@@ -62,7 +62,7 @@ func (e *evaluation) fingerprint() string {
 	if e.masks != nil {
 		parts = append(parts, e.masks.profile, agent.SystemPrompt)
 		for _, t := range e.masks.tasks {
-			parts = append(parts, t.Mask.ID, t.Mask.Tests, sha256Text(string(t.Masked)))
+			parts = append(parts, t.Mask.ID, t.Mask.Tests, sha256Text(string(t.Gap())))
 		}
 	}
 	// Strings and numbers always marshal.

@@ -22,7 +22,7 @@ const agentFolder = "agent"
 type implementations struct {
 	grader  *grading.Grader
 	profile agent.Profile
-	tasks   []grading.Task
+	tasks   []grading.Masked
 	// refused are functions that are no task, by reason.
 	refused map[string]int
 	results map[v1alpha1.ArmName][]outcome
@@ -82,7 +82,7 @@ func (e *evaluation) chooseMasks(ctx context.Context, kind v1alpha1.EvaluationKi
 
 // admit checks that the tests need the body and accept the known one. A reason
 // says why the function is no task.
-func (m *implementations) admit(ctx context.Context, mask task.Mask) (grading.Task, string, error) {
+func (m *implementations) admit(ctx context.Context, mask task.Mask) (grading.Masked, string, error) {
 	loaded, err := m.grader.Load(mask)
 	if errors.Is(err, language.ErrMask) {
 		return loaded, refusedMask, nil
@@ -90,14 +90,16 @@ func (m *implementations) admit(ctx context.Context, mask task.Mask) (grading.Ta
 	if err != nil {
 		return loaded, "", stage.Fail(v1alpha1.FailureIntegrity, err, "the plan does not fit the snapshot")
 	}
-	checked, grade, err := m.grader.Check(ctx, loaded)
+	checked := loaded
+	var grade grading.Grade
+	checked.Task, grade, err = m.grader.Check(ctx, loaded.Task)
 	if err != nil || grade.Reason != grading.TestsFailed {
 		return checked, refusedUnneeded, err
 	}
-	if grade, err = m.grader.CheckVisible(ctx, checked); err != nil || !grade.Resolved {
+	if grade, err = m.grader.CheckVisible(ctx, checked.Task); err != nil || !grade.Resolved {
 		return checked, refusedVisible, err
 	}
-	if grade, err = m.grader.GradePatch(ctx, checked, checked.Gold()); err != nil || !grade.Resolved {
+	if grade, err = m.grader.GradePatch(ctx, checked.Task, checked.Gold()); err != nil || !grade.Resolved {
 		return checked, refusedGold, err
 	}
 	return checked, "", nil
@@ -129,7 +131,7 @@ func (e *evaluation) runControls(ctx context.Context) error {
 	}
 	for _, control := range controls {
 		for _, t := range e.masks.tasks {
-			grade, err := e.masks.grader.GradePatch(ctx, t, control.patch(t))
+			grade, err := e.masks.grader.GradePatch(ctx, t.Task, control.patch(t.Task))
 			if err != nil {
 				return fmt.Errorf("arm %s, task %s: %w", control.name, t.Mask.ID, err)
 			}
@@ -161,8 +163,8 @@ func (e *evaluation) implement(ctx context.Context, a arm) error {
 }
 
 // episode plays one task in the agent's box and grades it in the other one.
-func (e *evaluation) episode(ctx context.Context, model agent.Model, t grading.Task) (result outcome, err error) {
-	content, err := e.masks.grader.AgentTree(ctx, t)
+func (e *evaluation) episode(ctx context.Context, model agent.Model, t grading.Masked) (result outcome, err error) {
+	content, err := e.masks.grader.AgentTree(ctx, t.Task)
 	if err != nil {
 		return outcome{}, err
 	}
@@ -182,7 +184,7 @@ func (e *evaluation) episode(ctx context.Context, model agent.Model, t grading.T
 		return outcome{}, fmt.Errorf("clear the agent's box: %w", err)
 	}
 	// Only what was submitted counts, and nothing is an answer too.
-	grade, err := e.masks.grader.GradePatch(ctx, t, transcript.Submission)
+	grade, err := e.masks.grader.GradePatch(ctx, t.Task, transcript.Submission)
 	return outcome{Grade: grade, Transcript: &transcript}, err
 }
 

@@ -10,7 +10,9 @@ import (
 
 	"github.com/repoexpert/operator/api/v1alpha1"
 	"github.com/repoexpert/operator/internal/grading"
+	"github.com/repoexpert/operator/internal/history"
 	"github.com/repoexpert/operator/internal/language"
+	"github.com/repoexpert/operator/internal/patch"
 	"github.com/repoexpert/operator/internal/task"
 )
 
@@ -83,21 +85,83 @@ func (w *workshop) withBug(ctx context.Context, replay task.Replay, work func(co
 // check puts a bug into its tree and verifies it.
 func (w *workshop) check(ctx context.Context, replay task.Replay) (bug, time.Duration, string, error) {
 	b := bug{replay: replay, grader: w.grader, tree: w.snapshot, routes: w.routes, commit: w.commit}
+	var spent time.Duration
 	var err error
-	b.task, err = w.grader.Mutated(replay.ID, replay.Mutations, replay.Tests)
+	switch replay.Kind {
+	case task.ReplayFix:
+		var code string
+		if b, spent, code, err = w.atCommit(ctx, replay); err != nil || code != "" {
+			return b, spent, code, err
+		}
+	case task.ReplayReversal:
+		b.task, err = w.grader.Replaced(replay.ID, replay.Broken, replay.Tests)
+	case task.ReplayMutant, task.ReplayCombined:
+		b.task, err = w.grader.Mutated(replay.ID, replay.Mutations, replay.Tests)
+	}
 	if errors.Is(err, grading.ErrTask) {
-		return b, 0, "bug-invalid", nil
+		return b, spent, "bug-invalid", nil
 	}
 	if err != nil {
-		return b, 0, "", err
+		return b, spent, "", err
 	}
-	cpu, code := time.Duration(0), ""
-	b.task, cpu, code, err = noticed(ctx, w.grader, b.task)
+	var cpu time.Duration
+	var code string
+	b.task, cpu, code, err = noticed(ctx, b.grader, b.task)
 	if code != "" {
 		code = "bug-" + code
 	}
 	b.message = b.task.Message
-	return b, cpu, code, err
+	return b, spent + cpu, code, err
+}
+
+// inspectFolder is where a tree is inspected, below the grader box's root.
+const inspectFolder = "inspected"
+
+// atCommit makes a bug of a fix on the fix's own tree: inspected, its changed
+// tests run until they can be trusted.
+func (w *workshop) atCommit(ctx context.Context, replay task.Replay) (bug, time.Duration, string, error) {
+	tree, err := w.history.Tree(ctx, replay.Commit)
+	var unusable *history.TreeError
+	if errors.As(err, &unusable) {
+		return bug{}, 0, "tree-unusable", nil
+	}
+	if err != nil {
+		return bug{}, 0, "", err
+	}
+	inventory, err := w.inspect(ctx, tree)
+	if errors.Is(err, language.ErrInventory) {
+		return bug{}, 0, "tree-unusable", nil
+	}
+	if err != nil {
+		return bug{}, 0, "", err
+	}
+	config := w.grading
+	config.Source, config.Inventory, config.Coverage = tree, inventory, nil
+	baseline, reason, cpu, err := grading.Baseline(ctx, config, replay.TestPaths)
+	if err != nil || reason != "" {
+		return bug{}, cpu, "gold-" + string(reason), err
+	}
+	config.Baseline = baseline
+	b := bug{replay: replay, grader: grading.New(config), tree: tree, routes: newRoutes(inventory), commit: replay.Commit}
+	b.task, err = b.grader.Replaced(replay.ID, replay.Broken, baseline.Stable)
+	return b, cpu, "", err
+}
+
+func (w *workshop) inspect(ctx context.Context, tree grading.Source) (inventory *language.Inventory, err error) {
+	box := w.grading.Box
+	if err := box.Remove(ctx, inspectFolder); err != nil {
+		return nil, err
+	}
+	defer func() { err = errors.Join(err, box.Remove(ctx, inspectFolder)) }()
+	content, err := tree.Tree(ctx)
+	if err != nil {
+		return nil, err
+	}
+	defer content.Close()
+	if err := box.PutTree(ctx, inspectFolder, content); err != nil {
+		return nil, fmt.Errorf("putting a commit's tree into the sandbox: %w", err)
+	}
+	return w.grading.Adapter.Inspect(ctx, box, inspectFolder)
 }
 
 // noticed demands that tests fail on the broken tree, and that what an agent sees
@@ -128,7 +192,7 @@ func fewPassToPass(t grading.Task) bool { return len(t.PassToPass) < enoughPassT
 func (b bug) faulty() ([]place, bool) {
 	var places []place
 	for _, path := range b.task.Paths() {
-		for _, hunk := range grading.Hunks(b.task.Fixed[path], b.task.Broken[path]) {
+		for _, hunk := range patch.Hunks(b.task.Fixed[path], b.task.Broken[path]) {
 			p, inside := b.routes.around(path, hunk.Lines)
 			if !inside {
 				return nil, false
@@ -232,7 +296,7 @@ func (b bug) givesAway(text string) bool {
 	for _, path := range b.task.Paths() {
 		before, added := map[string]bool{}, map[string]bool{}
 		words(before, string(b.task.Broken[path]))
-		for _, hunk := range grading.Hunks(b.task.Broken[path], b.task.Fixed[path]) {
+		for _, hunk := range patch.Hunks(b.task.Broken[path], b.task.Fixed[path]) {
 			words(added, joined(hunk.Text))
 		}
 		for word := range added {

@@ -3,12 +3,14 @@ package experience
 import (
 	"context"
 	"fmt"
+	"regexp"
 	"slices"
 	"strings"
 
 	"github.com/repoexpert/operator/api/v1alpha1"
 	"github.com/repoexpert/operator/internal/agent"
 	"github.com/repoexpert/operator/internal/grading"
+	"github.com/repoexpert/operator/internal/language"
 	"github.com/repoexpert/operator/internal/task"
 )
 
@@ -36,7 +38,7 @@ func (w *workshop) report(ctx context.Context, component task.Component) (outcom
 	if err != nil {
 		return outcome{}, err
 	}
-	e := &explorer{component: component}
+	e := &explorer{component: component, dialect: w.dialect, modules: w.symbols.modules[component.Path]}
 	s := e.script(&thoughts{seed: w.seed, id: component.ID})
 	transcript, err := w.play(ctx, agent.ReportTask(component.Kind, component.Name, component.Path), tree, s)
 	cpu := transcript.CPU()
@@ -70,6 +72,9 @@ func (w *workshop) wholeTree(ctx context.Context) (agent.Tree, error) {
 // explorer plans the turns that read a component, and reports what they showed.
 type explorer struct {
 	component task.Component
+	dialect   language.Dialect
+	// modules are those that the component's file imports.
+	modules []string
 	// What the commands showed.
 	symbols []string
 	purpose string
@@ -140,106 +145,68 @@ func (e *explorer) say(s *script, situation string) string {
 
 // short is the name by which other files refer to the component.
 func (e *explorer) short() string {
-	return e.component.Name[strings.LastIndexByte(e.component.Name, '.')+1:]
+	return e.component.Name[strings.LastIndexAny(e.component.Name, "./")+1:]
+}
+
+// described is the component as commands name it.
+func (e *explorer) described() language.Component {
+	return language.Component{
+		Class: e.component.Kind == "class", Path: e.component.Path, Name: e.short(),
+		StartLine: e.component.StartLine, EndLine: e.component.EndLine,
+	}
 }
 
 func (e *explorer) outline() string {
-	if e.component.Kind == "class" {
-		return fmt.Sprintf("sed -n '%d,%dp' %s | grep -E '^ *(class|def) ' | head -%d",
-			e.component.StartLine, e.component.EndLine, language.Quote(e.component.Path), outlined)
-	}
-	return fmt.Sprintf("grep -E '^(class|def) ' %s | head -%d", language.Quote(e.component.Path), outlined)
+	return fmt.Sprintf("%s | head -%d", e.dialect.OutlineCommand(e.described()), outlined)
 }
 
 // outlined reads the names of definitions.
 func (e *explorer) outlined(output string) {
-	for line := range strings.Lines(output) {
-		tokens := scan(line)
-		if len(tokens) < 3 || tokens[0].text != "class" && tokens[0].text != "def" || tokens[2].text != "(" && tokens[2].text != ":" {
-			continue
-		}
-		if name := tokens[1].text; name != e.short() && !slices.Contains(e.symbols, name) {
+	shown := map[string]bool{}
+	words(shown, output)
+	for _, symbol := range e.component.Symbols {
+		name := symbol[strings.LastIndexByte(symbol, '.')+1:]
+		if shown[name] && name != e.short() && !slices.Contains(e.symbols, name) {
 			e.symbols = append(e.symbols, name)
 		}
 	}
 }
 
-// head views the first lines of a class, and no line of a held-out body; of a
-// module, whose first lines may be a licence, the docstring's.
+// head views the beginning of the documentation, and no line of a held-out body.
 func (e *explorer) head() string {
-	if e.component.Kind == "module" {
-		return fmt.Sprintf(`grep -m1 -A%d '^"""' %s`, headed-2, language.Quote(e.component.Path))
-	}
-	start := e.component.StartLine
-	end := min(start+headed-1, e.component.EndLine)
+	last := e.component.EndLine
 	for _, hidden := range e.component.HeldOut {
-		if hidden.Start <= end && hidden.End >= start {
-			end = hidden.Start - 1
+		if hidden.End >= e.component.StartLine {
+			last = min(last, hidden.Start-1)
 		}
 	}
-	if end < start {
-		return ""
-	}
-	return fmt.Sprintf("sed -n '%d,%dp' %s", start, end, language.Quote(e.component.Path))
+	return e.dialect.DocCommand(e.described(), headed, last)
 }
 
-// headed takes the first sentence of the component's docstring: one that stands
-// before any definition inside it.
+// headed takes the first sentence of the component's documentation.
 func (e *explorer) headed(output string) {
-	text, found := e.docstring(output)
-	if !found {
-		return
-	}
-	text, _, _ = strings.Cut(strings.TrimSpace(text), "\n\n")
-	sentence, _, _ := strings.Cut(strings.Join(strings.Fields(text), " ")+" ", ". ")
-	sentence = strings.TrimRight(sentence, ". ")
-	if len(sentence) <= 160 && !strings.ContainsAny(sentence, "`\\|*:") && !strings.Contains(sentence, delimiter) {
+	sentence, found := e.dialect.Doc(e.described(), output)
+	if found && len(sentence) <= 160 && !strings.ContainsAny(sentence, "`\\|*:") && !strings.Contains(sentence, delimiter) {
 		e.purpose = sentence
 	}
 }
 
-// docstring finds the component's docstring among shown lines.
-func (e *explorer) docstring(output string) (string, bool) {
-	if e.component.Kind == "class" {
-		_, after, found := strings.Cut(output, "class "+e.short())
-		if !found {
-			return "", false
-		}
-		output = after
-	}
-	before, text, found := strings.Cut(output, `"""`)
-	if !found || strings.Contains(before, "def ") || strings.Contains(before, "class ") {
-		return "", false
-	}
-	// A docstring that was shown in part ends with what was shown.
-	text, _, closed := strings.Cut(text, `"""`)
-	return text, closed || strings.Contains(text, "\n\n") || strings.Contains(text, ". ") || strings.Contains(text, ".\n")
-}
-
 func (e *explorer) importing() string {
-	return fmt.Sprintf("grep -E '^(from|import) ' %s | head -%d", language.Quote(e.component.Path), imported)
+	return fmt.Sprintf("%s | head -%d", e.dialect.ImportsCommand(e.component.Path), imported)
 }
 
 // imported reads the names of imported modules.
 func (e *explorer) imported(output string) {
-	for line := range strings.Lines(output) {
-		fields := strings.Fields(line)
-		if len(fields) < 2 || !strings.HasPrefix(line, "from ") && !strings.HasPrefix(line, "import ") {
-			continue
-		}
-		name := strings.TrimSuffix(fields[1], ",")
-		if !strings.HasPrefix(name, ".") && !slices.Contains(e.imports, name) {
-			e.imports = append(e.imports, name)
+	for _, module := range e.modules {
+		named := regexp.MustCompile(`(^|[^\w.])` + regexp.QuoteMeta(module) + `($|[^\w.])`)
+		if named.MatchString(output) {
+			e.imports = append(e.imports, module)
 		}
 	}
 }
 
 func (e *explorer) using() string {
-	pattern := e.short()
-	if e.component.Kind == "module" {
-		pattern = "import.*" + pattern + "|from.*" + pattern
-	}
-	return fmt.Sprintf("grep -rlwE '%s' --include='*.py' . | sort | head -%d", pattern, used)
+	return fmt.Sprintf("grep -rlwE '%s' --include='%s' . | sort | head -%d", e.dialect.UsersPattern(e.described()), e.dialect.SourceGlob(), used)
 }
 
 // used reads the paths of files, without the component's own.

@@ -1,6 +1,7 @@
 package experience
 
 import (
+	"context"
 	"encoding/json"
 	"fmt"
 	"os"
@@ -8,6 +9,7 @@ import (
 	"slices"
 
 	"github.com/repoexpert/operator/api/v1alpha1"
+	"github.com/repoexpert/operator/internal/history"
 	"github.com/repoexpert/operator/internal/language"
 	"github.com/repoexpert/operator/internal/recall"
 	"github.com/repoexpert/operator/internal/snapshot"
@@ -17,8 +19,10 @@ import (
 
 // plan is one shard's part of a plan.
 type plan struct {
-	commit     string
-	snapshot   *snapshot.Snapshot
+	commit   string
+	snapshot *snapshot.Snapshot
+	// history is opened where fixes are dealt with; nil otherwise.
+	history    *history.Repository
 	inventory  *language.Inventory
 	baseline   task.Baseline
 	coverage   *language.Coverage
@@ -30,7 +34,7 @@ type plan struct {
 	quota map[v1alpha1.UnitName]int
 }
 
-func loadPlan(env stage.Env) (*plan, error) {
+func loadPlan(ctx context.Context, env stage.Env) (*plan, error) {
 	folder, err := env.Store.Path(env.Spec.Keys.Output(v1alpha1.StagePlan))
 	if err != nil {
 		return nil, err
@@ -50,7 +54,18 @@ func loadPlan(env stage.Env) (*plan, error) {
 		return nil, fmt.Errorf("reading the plan: %w", err)
 	}
 	p.deal(env.Spec.Recipe.Experience, int(env.Index), max(1, int(env.Spec.Shards)))
-	return p, nil
+	if slices.ContainsFunc(p.replays, func(r task.Replay) bool { return r.Kind == task.ReplayFix }) {
+		p.history, err = history.Open(ctx, filepath.Join(place, snapshot.RepositoryFolder), snapshot.HeadRef)
+	}
+	return p, err
+}
+
+// close ends what reads the history.
+func (p *plan) close() error {
+	if p.history == nil {
+		return nil
+	}
+	return p.history.Close()
 }
 
 func readInventory(path string) (*language.Inventory, error) {

@@ -15,39 +15,6 @@ import (
 	"github.com/repoexpert/operator/internal/task"
 )
 
-func TestMutants(t *testing.T) {
-	tests := map[string]struct {
-		body []string
-		want []string
-	}{
-		"comparison":       {[]string{"    if a == b:"}, []string{"    if a != b:", "    if not a == b:"}},
-		"already negated":  {[]string{"    if not a:"}, nil},
-		"number":           {[]string{"    x = 2"}, []string{"    x = 3"}},
-		"string":           {[]string{`    x = "a == 1"`}, nil},
-		"comment":          {[]string{"    y = x  # 1 + 1"}, nil},
-		"a large number":   {[]string{"    x = 123456"}, nil},
-		"a float":          {[]string{"    x = 1.5"}, []string{"    x = 2.5", "    x = 1.6"}},
-		"bytes in utf-8":   {[]string{`    é = "é"; x = 1`}, []string{`    é = "é"; x = 2`}},
-		"in several lines": {[]string{`    x = """`, "1 + 1", `"""; y = 1`}, []string{`"""; y = 2`}},
-	}
-	for name, test := range tests {
-		t.Run(name, func(t *testing.T) {
-			var got []string
-			for _, m := range mutants(test.body, 7) {
-				if m.text == test.body[m.line] {
-					t.Errorf("line %d is not changed", m.line)
-				}
-				got = append(got, m.text)
-			}
-			slices.Sort(got)
-			slices.Sort(test.want)
-			if diff := cmp.Diff(test.want, got); diff != "" {
-				t.Error(diff)
-			}
-		})
-	}
-}
-
 // Shards have every value once, no shard has more than one above another, and
 // their quotas add up to the limit and what each has to spare.
 func TestShare(t *testing.T) {

@@ -10,6 +10,7 @@ import (
 	"github.com/repoexpert/operator/internal/agent"
 	"github.com/repoexpert/operator/internal/grading"
 	"github.com/repoexpert/operator/internal/language"
+	"github.com/repoexpert/operator/internal/patch"
 	"github.com/repoexpert/operator/internal/task"
 )
 
@@ -51,7 +52,7 @@ func (w *workshop) repair(ctx context.Context, b bug) (outcome, error) {
 // fileHunk is one block of lines of one file, as the broken tree numbers them.
 type fileHunk struct {
 	path string
-	grading.Hunk
+	patch.Hunk
 }
 
 // repairsOf lists the hunks from the broken to the fixed tree, the last of a file
@@ -63,7 +64,7 @@ func repairsOf(t grading.Task) ([]fileHunk, string) {
 		if t.Broken[path] == nil || t.Fixed[path] == nil {
 			return nil, "edit-adds-file"
 		}
-		for _, hunk := range slices.Backward(grading.Hunks(t.Broken[path], t.Fixed[path])) {
+		for _, hunk := range slices.Backward(patch.Hunks(t.Broken[path], t.Fixed[path])) {
 			if code := writable(hunk.Text); code != "" {
 				return nil, code
 			}
@@ -111,7 +112,7 @@ func wrongText(t grading.Task, edits []fileHunk, slip language.Mutation) (hunk i
 	if err != nil {
 		return 0, nil, false
 	}
-	wrong := grading.Hunks(t.Broken[slip.Path], mutated)
+	wrong := patch.Hunks(t.Broken[slip.Path], mutated)
 	slices.Reverse(wrong)
 	at := slices.IndexFunc(edits, func(e fileHunk) bool { return e.path == slip.Path })
 	for i, h := range wrong {
@@ -260,7 +261,7 @@ func (r *repairer) brokenLines(p place) task.Lines {
 	lines := task.Lines{Start: p.definition.StartLine, End: p.definition.EndLine}
 	shift := func(line int) int {
 		moved := line
-		for _, hunk := range grading.Hunks(r.bug.task.Fixed[p.module.Path], r.bug.task.Broken[p.module.Path]) {
+		for _, hunk := range patch.Hunks(r.bug.task.Fixed[p.module.Path], r.bug.task.Broken[p.module.Path]) {
 			if hunk.Lines.Start <= line {
 				moved += len(hunk.Text) - (hunk.Lines.End - hunk.Lines.Start + 1)
 			}

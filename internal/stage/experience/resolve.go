@@ -2,6 +2,7 @@ package experience
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/repoexpert/operator/internal/agent"
@@ -15,6 +16,8 @@ type symbols struct {
 	names map[string]bool
 	// imports are the names that each file imports.
 	imports map[string]map[string]bool
+	// modules are the modules that each file imports, in order of their names.
+	modules map[string][]string
 }
 
 // tree is a snapshot's list of files.
@@ -23,10 +26,10 @@ type tree interface {
 }
 
 func newSymbols(files tree, inventory *language.Inventory) *symbols {
-	s := &symbols{tree: files, names: map[string]bool{}, imports: map[string]map[string]bool{}}
+	s := &symbols{tree: files, names: map[string]bool{}, imports: map[string]map[string]bool{}, modules: map[string][]string{}}
 	for _, module := range inventory.Modules {
 		s.names[module.Name] = true
-		s.names[module.Name[strings.LastIndexByte(module.Name, '.')+1:]] = true
+		s.names[module.Name[strings.LastIndexAny(module.Name, "./")+1:]] = true
 		for _, definition := range module.Definitions {
 			s.names[definition.Name] = true
 			s.names[definition.SimpleName()] = true
@@ -39,6 +42,11 @@ func newSymbols(files tree, inventory *language.Inventory) *symbols {
 			}
 		}
 		s.imports[module.Path] = imports
+		for _, imported := range module.Imports {
+			s.modules[module.Path] = append(s.modules[module.Path], imported.Module)
+		}
+		slices.Sort(s.modules[module.Path])
+		s.modules[module.Path] = slices.Compact(s.modules[module.Path])
 	}
 	return s
 }

@@ -34,10 +34,11 @@ func (s Stage) Run(ctx context.Context, env stage.Env) (contract.StageResult, er
 	if result, found, err := sealed(env, folder); found || err != nil {
 		return result, err
 	}
-	p, err := loadPlan(env)
+	p, err := loadPlan(ctx, env)
 	if err != nil {
 		return contract.StageResult{}, err
 	}
+	defer func() { _ = p.close() }() // read only
 	draft, j, err := resume(env, folder)
 	if err != nil {
 		return contract.StageResult{}, err

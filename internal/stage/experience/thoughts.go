@@ -128,6 +128,8 @@ var phrases = map[string][]string{
 		"A recent change broke {name}.",
 		"Callers of {name} get wrong results.",
 		"{name} does not work any more as documented.",
+		"The behaviour of {name} is wrong.",
+		"Somewhere below {name} a mistake crept in.",
 	},
 	"issue with message": {
 		"{name} is broken. What happens: {message}.",
@@ -136,6 +138,8 @@ var phrases = map[string][]string{
 		"Since the last release {name} gives trouble: {message}.",
 		"There is a bug that shows in {name}: {message}.",
 		"Expectations on {name} are not met: {message}.",
+		"{name} does not do what it says: {message}.",
+		"Seen with {name}: {message}.",
 	},
 	"reproduce": {
 		"First see it fail.",

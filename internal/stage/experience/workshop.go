@@ -9,6 +9,7 @@ import (
 	"github.com/repoexpert/operator/api/v1alpha1"
 	"github.com/repoexpert/operator/internal/agent"
 	"github.com/repoexpert/operator/internal/grading"
+	"github.com/repoexpert/operator/internal/history"
 	"github.com/repoexpert/operator/internal/language"
 	"github.com/repoexpert/operator/internal/sandbox"
 	"github.com/repoexpert/operator/internal/snapshot"
@@ -21,8 +22,11 @@ const agentFolder = "repository"
 
 // workshop makes trajectories, one after another.
 type workshop struct {
-	box      sandbox.Box
-	grader   *grading.Grader
+	box    sandbox.Box
+	grader *grading.Grader
+	// grading is what the grader was made with, history the repository's.
+	grading  grading.Config
+	history  *history.Repository
 	dialect  language.Dialect
 	snapshot *snapshot.Snapshot
 	symbols  *symbols
@@ -41,13 +45,14 @@ func newWorkshop(env stage.Env, p *plan, adapter language.Adapter) *workshop {
 	if timeout := experience.CommandTimeout.Duration; timeout > 0 {
 		profile.CommandTimeout = timeout
 	}
+	config := grading.Config{
+		Box: env.Grader, Adapter: adapter, Source: p.snapshot, Inventory: p.inventory, Baseline: p.baseline, Coverage: p.coverage,
+		TestTimeout: experience.TestTimeout.Duration,
+	}
 	return &workshop{
 		box: env.Agent, snapshot: p.snapshot, profile: profile, commit: p.commit, seed: uint64(experience.Seed), log: env.Log,
 		symbols: newSymbols(p.snapshot, p.inventory), dialect: adapter.Dialect(), routes: newRoutes(p.inventory),
-		grader: grading.New(grading.Config{
-			Box: env.Grader, Adapter: adapter, Source: p.snapshot, Inventory: p.inventory, Baseline: p.baseline, Coverage: p.coverage,
-			TestTimeout: experience.TestTimeout.Duration,
-		}),
+		grading: config, grader: grading.New(config), history: p.history,
 	}
 }
 

@@ -38,6 +38,8 @@ func recipe() v1alpha1.Recipe {
 				{Name: v1alpha1.UnitContextualImplementation, Samples: 20},
 				{Name: v1alpha1.UnitSoftwareDesign, Samples: 20},
 				{Name: v1alpha1.UnitRepositoryRecall, Samples: 20},
+				{Name: v1alpha1.UnitEvolutionaryReplay, Samples: 12},
+				{Name: v1alpha1.UnitSemanticRuntimeAlignment, Samples: 12},
 			},
 			MinSamples: 4, Seed: 1, Shards: 2,
 			TestTimeout: metav1.Duration{Duration: 2 * time.Minute},

@@ -1,13 +1,9 @@
 package fetch
 
 import (
-	"bufio"
-	"bytes"
 	"encoding/base64"
 	"encoding/hex"
-	"errors"
 	"fmt"
-	"io"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -17,7 +13,6 @@ import (
 
 	"github.com/repoexpert/operator/api/v1alpha1"
 	"github.com/repoexpert/operator/internal/source/gittest"
-	"github.com/repoexpert/operator/internal/stage"
 )
 
 // Attributes, filters, hooks, modules and links of a repository have no say.
@@ -120,7 +115,7 @@ func TestTreesThatCannotBeTaken(t *testing.T) {
 		"no text as path": {map[string]file{"a.py": {plain, "x"}, "b/\xff.py": {plain, "x"}}, []string{`"b/\xff.py"`, "rename it"}},
 		"no files":        {map[string]file{"link": {symlink, "/etc/passwd"}}, []string{"no files"}},
 		"empty":           {nil, []string{"no files"}},
-		"too large a file": {map[string]file{"a.py": {plain, "x"}, "large\n.bin": {plain, strings.Repeat("0", maxFileBytes+1)}, "z.bin": {plain, strings.Repeat("1", 1<<20)}},
+		"too large a file": {map[string]file{"a.py": {plain, "x"}, "large\n.bin": {plain, strings.Repeat("0", (64<<20)+1)}, "z.bin": {plain, strings.Repeat("1", 1<<20)}},
 			[]string{`"large\n.bin" has 67108865 bytes (limit 67108864)`, "remove it"}},
 	}
 	for name, test := range tests {
@@ -129,40 +124,6 @@ func TestTreesThatCannotBeTaken(t *testing.T) {
 			w.at(commit(t, w.repository, "main", test.files))
 			w.refused(t, v1alpha1.FailureData, test.says...)
 		})
-	}
-}
-
-// A tree of these sizes takes too long to make: git's answers stand for it.
-func TestBoundsOfATree(t *testing.T) {
-	id := strings.Repeat("a", 40)
-	listing := func(n int) []byte { return bytes.Repeat([]byte("100644 blob "+id+"\tf\x00"), n) }
-	if entries, err := parseListing(listing(maxTreeFiles), map[string]int64{}); err != nil || len(entries) != maxTreeFiles {
-		t.Errorf("%d entries, error %v", len(entries), err)
-	}
-	_, err := parseListing(listing(maxTreeFiles+1), map[string]int64{})
-	wantData(t, err, "200001 files", "the limit is 200000")
-
-	blob := func(size int64) *bufio.Reader {
-		return bufio.NewReader(io.MultiReader(strings.NewReader(fmt.Sprintf("%s blob %d\n", id, size)), strings.NewReader("12345\n")))
-	}
-	entries := []entry{{mode: plain, id: id, path: "f"}}
-	full := map[string]int64{"bytes": maxTreeBytes - 5}
-	if err := copyBlobs(io.Discard, blob(5), entries, full); err != nil {
-		t.Errorf("a tree of exactly the limit: %v", err)
-	}
-	wantData(t, copyBlobs(io.Discard, blob(5), entries, full), "the tree so far 3221225477 (limit 3221225472)")
-}
-
-func wantData(t *testing.T, err error, says ...string) {
-	t.Helper()
-	var failure *stage.Error
-	if !errors.As(err, &failure) || failure.Class != v1alpha1.FailureData {
-		t.Fatalf("got %v", err)
-	}
-	for _, want := range says {
-		if !strings.Contains(failure.Message, want) {
-			t.Errorf("message %q lacks %q", failure.Message, want)
-		}
 	}
 }
 

@@ -1,12 +1,9 @@
 package fetch
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
-	"os"
-	"os/exec"
 	"path/filepath"
 	"strconv"
 	"strings"
@@ -14,6 +11,7 @@ import (
 
 	"github.com/repoexpert/operator/api/v1alpha1"
 	"github.com/repoexpert/operator/internal/contract"
+	"github.com/repoexpert/operator/internal/localgit"
 	"github.com/repoexpert/operator/internal/snapshot"
 	"github.com/repoexpert/operator/internal/source"
 	"github.com/repoexpert/operator/internal/stage"
@@ -23,7 +21,8 @@ const (
 	fetchLimit = 25 * time.Minute
 	localLimit = 10 * time.Minute
 	fetchedRef = "refs/repoexpert/fetched"
-	headRef    = "refs/heads/snapshot"
+	// maxAnswer bounds what git answers to the questions of this stage, in bytes.
+	maxAnswer = 64 << 10
 )
 
 // repository writes repository.git and tree.tar of one commit.
@@ -46,7 +45,7 @@ func (r repository) write(ctx context.Context, counts map[string]int64) error {
 	if err := r.endAtCommit(ctx); err != nil {
 		return err
 	}
-	commits, err := r.inside(ctx, "rev-list", "--count", headRef)
+	commits, err := r.inside(ctx, "rev-list", "--count", snapshot.HeadRef)
 	if err != nil {
 		return err
 	}
@@ -124,7 +123,7 @@ func (r repository) has(ctx context.Context) bool {
 // endAtCommit keeps exactly what the commit reaches.
 func (r repository) endAtCommit(ctx context.Context) error {
 	for _, args := range [][]string{
-		{"update-ref", headRef, r.spec.Commit},
+		{"update-ref", snapshot.HeadRef, r.spec.Commit},
 		{"update-ref", "-d", fetchedRef},
 		{"repack", "-a", "-d", "--quiet"},
 		{"prune", "--expire=now"},
@@ -140,24 +139,8 @@ func (r repository) inside(ctx context.Context, args ...string) ([]byte, error) 
 	return r.local(ctx, append([]string{"--git-dir", r.bare()}, args...)...)
 }
 
-// local runs git without network, user configuration and hooks.
 func (r repository) local(ctx context.Context, args ...string) ([]byte, error) {
 	ctx, cancel := context.WithTimeout(ctx, localLimit)
 	defer cancel()
-	cmd := localGit(ctx, args...)
-	var stdout, stderr bytes.Buffer
-	cmd.Stdout, cmd.Stderr = &stdout, &stderr
-	if err := cmd.Run(); err != nil {
-		return nil, fmt.Errorf("git %s: %w: %.300s", strings.Join(args, " "), err, stderr.String())
-	}
-	return stdout.Bytes(), nil
-}
-
-func localGit(ctx context.Context, args ...string) *exec.Cmd {
-	cmd := exec.CommandContext(ctx, "git", append([]string{"-c", "core.hooksPath=/dev/null", "-c", "core.symlinks=false"}, args...)...)
-	cmd.Env = []string{
-		"PATH=" + os.Getenv("PATH"), "HOME=/nonexistent", "LC_ALL=C", "GIT_CONFIG_NOSYSTEM=1", "GIT_CONFIG_GLOBAL=/dev/null",
-		"GIT_TERMINAL_PROMPT=0", "GIT_ALLOW_PROTOCOL=none", "GIT_NO_LAZY_FETCH=1",
-	}
-	return cmd
+	return localgit.Output(ctx, maxAnswer, args...)
 }

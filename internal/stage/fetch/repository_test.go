@@ -77,7 +77,7 @@ func TestTheCommitIsFetchedThoughItsReferenceMovedOn(t *testing.T) {
 // whatever name, and that it is whole without the remote.
 func (w *world) endsAtCommit(t *testing.T, commit, future string) {
 	t.Helper()
-	if got := w.historyOf(t, "for-each-ref", "--format=%(objectname) %(refname)"); got != commit+" "+headRef {
+	if got := w.historyOf(t, "for-each-ref", "--format=%(objectname) %(refname)"); got != commit+" "+snapshot.HeadRef {
 		t.Errorf("references are %q", got)
 	}
 	for _, object := range []string{future, blobOf3} {

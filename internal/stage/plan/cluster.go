@@ -24,6 +24,11 @@ type function struct {
 	owner string
 }
 
+// overlaps says whether the function has one of the lines.
+func (f function) overlaps(first, last int) bool {
+	return slices.ContainsFunc(f.definitions, func(d language.Definition) bool { return d.StartLine <= last && d.EndLine >= first })
+}
+
 func functionID(path, name string) string { return path + "::" + name }
 
 // functionsOf lists the functions of the code, without its tests, by id.

@@ -29,6 +29,11 @@ type mine struct {
 	// mutations are the faults that can be put into each source file in scope.
 	mutations map[string][]language.Mutation
 
+	// place is the snapshot's folder; walked and fixes count commits of its history
+	// and those that can be fixes.
+	place         string
+	walked, fixes int
+
 	functions []function
 	byPath    map[string][]function
 	clusters  []ledger.Cluster
@@ -132,7 +137,9 @@ func (m *mine) choose(ctx context.Context) (candidates, error) {
 	if n := units[v1alpha1.UnitSoftwareDesign]; n > 0 {
 		chosen.components = chooseComponents(m.componentsOf(), spare(n), seed)
 	}
-	chosen.replays = m.mutantsOf(m.replaysWanted())
+	if chosen.replays, err = m.replays(ctx, seed); err != nil {
+		return candidates{}, err
+	}
 	if n := units[v1alpha1.UnitRepositoryRecall]; n > 0 {
 		chosen.facts = recall.Select(m.factsOf(), int(n), uint64(seed))
 	}

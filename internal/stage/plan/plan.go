@@ -58,7 +58,7 @@ func prepare(ctx context.Context, env stage.Env, m *mine) error {
 	if err != nil {
 		return err
 	}
-	m.source = tree.Read
+	m.source, m.place = tree.Read, place
 	content, err := tree.Tree(ctx)
 	if err != nil {
 		return err
@@ -166,6 +166,8 @@ func (m *mine) counts(chosen candidates) map[string]int64 {
 		"components":    int64(f.components),
 		"facts":         int64(f.facts),
 		"replays":       int64(f.replays),
+		"commits":       int64(m.walked),
+		"fixes":         int64(m.fixes),
 	}
 }
 

@@ -1,4 +1,5 @@
-package grading
+// Package patch writes and reads differences between versions of a file.
+package patch
 
 import (
 	"bytes"

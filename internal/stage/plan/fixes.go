@@ -1,0 +1,231 @@
+package plan
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"path"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+
+	"github.com/repoexpert/operator/internal/history"
+	"github.com/repoexpert/operator/internal/patch"
+	"github.com/repoexpert/operator/internal/snapshot"
+	"github.com/repoexpert/operator/internal/task"
+)
+
+const (
+	// maxBroken bounds the files of one bug, in bytes.
+	maxBroken = 512 << 10
+	// reversedFixes of the newest candidates are tried on the snapshot: of older
+	// ones next to none can be undone there.
+	reversedFixes = 100
+)
+
+// fixesOf lists the fixes of the history, newest first, each on its own tree and,
+// where that can be done, taken back from the snapshot.
+func (m *mine) fixesOf(ctx context.Context, place string, limit int) ([]task.Replay, error) {
+	repository, err := history.Open(ctx, filepath.Join(place, snapshot.RepositoryFolder), snapshot.HeadRef)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { _ = repository.Close() }() // read only
+	kinds := m.kinds()
+	candidates, funnel, err := repository.Mine(ctx, history.Mining{
+		Kinds: kinds, Walk: history.DefaultLimits(), Fix: history.DefaultFixLimits(), Candidates: limit,
+	})
+	if err != nil {
+		return nil, err
+	}
+	m.walked, m.fixes = funnel.Walked, len(candidates)
+	head, err := repository.Tree(ctx, repository.Head())
+	if err != nil {
+		return nil, err
+	}
+	var replays []task.Replay
+	for n, candidate := range candidates {
+		found, err := m.replaysOf(ctx, repository, head, candidate.Change, n < reversedFixes)
+		if err != nil {
+			return nil, fmt.Errorf("commit %s: %w", candidate.Commit, err)
+		}
+		replays = append(replays, found...)
+	}
+	return replays, nil
+}
+
+// kinds tells files of any commit apart: as the snapshot was inspected, else by
+// their names.
+func (m *mine) kinds() history.Kinds {
+	dialect := m.adapter.Dialect()
+	isTest := func(file string) bool {
+		if test, known := m.tests[file]; known {
+			return test
+		}
+		folders := strings.Split(path.Dir(file), "/")
+		return dialect.IsTestFile(file) || slices.Contains(folders, "tests") || slices.Contains(folders, "testdata")
+	}
+	isSource := func(file string) bool {
+		matched, err := path.Match(dialect.SourceGlob(), path.Base(file))
+		return err == nil && matched && m.inScope(file)
+	}
+	return history.Kinds{IsTest: isTest, IsSource: isSource}
+}
+
+func (m *mine) replaysOf(ctx context.Context, repository *history.Repository, head *history.Tree, change history.Change, reverse bool) ([]task.Replay, error) {
+	kinds := m.kinds()
+	sources, err := repository.Contents(ctx, change.Sources(kinds))
+	if errors.Is(err, history.ErrTooLarge) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	tests, err := repository.Contents(ctx, change.Tests(kinds))
+	if errors.Is(err, history.ErrTooLarge) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	fix := m.fix(change, sources, tests)
+	var replays []task.Replay
+	if fits(fix.Broken) && len(fix.TestPaths) > 0 {
+		replays = append(replays, fix)
+	}
+	if !reverse {
+		return replays, nil
+	}
+	reversal, err := repository.Reverse(ctx, change, kinds, head)
+	if err != nil || reversal.Refusal != "" || !fits(reversal.Edits) {
+		return replays, err
+	}
+	if undone, ok := m.reversal(fix, reversal.Edits); ok {
+		replays = append(replays, undone)
+	}
+	return replays, nil
+}
+
+func fits(files map[string][]byte) bool {
+	total := 0
+	for _, content := range files {
+		total += len(content)
+	}
+	return total <= maxBroken && len(files) > 0
+}
+
+// fix is the tree of the commit, its source files as they were before.
+func (m *mine) fix(change history.Change, sources, tests []history.Content) task.Replay {
+	r := task.Replay{
+		ID: stableID(string(task.ReplayFix), change.Commit, ""), Kind: task.ReplayFix, Commit: change.Commit, Broken: map[string][]byte{},
+	}
+	for _, source := range sources {
+		r.Paths = append(r.Paths, source.File.Path)
+		r.Broken[source.File.Path] = source.Before
+		if source.File.OldPath != "" {
+			r.Broken[source.File.Path], r.Broken[source.File.OldPath] = nil, source.Before
+		}
+	}
+	dialect := m.adapter.Dialect()
+	for _, test := range tests {
+		if test.After != nil && dialect.IsTestFile(test.File.Path) {
+			r.TestPaths = append(r.TestPaths, test.File.Path)
+		}
+	}
+	r.Issue, _ = history.Issue(change, sources, tests)
+	r.Cluster, r.Side = m.clusterOf(r.ID, m.touched(sources))
+	return r
+}
+
+// touched lists the functions of the snapshot that a change of the past touched:
+// the last ones that the text above and in its hunks defines, by their names.
+func (m *mine) touched(sources []history.Content) []string {
+	var ids []string
+	for _, source := range sources {
+		for _, f := range m.byPath[source.File.Current] {
+			if m.touches(source, f) {
+				ids = append(ids, f.id)
+			}
+		}
+	}
+	return ids
+}
+
+func (m *mine) touches(source history.Content, f function) bool {
+	pattern, err := regexp.Compile(`\b` + regexp.QuoteMeta(m.adapter.Dialect().DefinitionPattern(f.definitions[0])) + `\b`)
+	if err != nil {
+		return false
+	}
+	lines := bytes.Split(source.After, []byte("\n"))
+	for _, hunk := range source.Hunks {
+		last := min(hunk.AfterStart+max(hunk.AfterLines, 1), len(lines))
+		first := m.definitionAbove(source.File.Current, lines, hunk.AfterStart)
+		for n := first; n < last; n++ {
+			if pattern.Match(lines[n]) {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// definitionAbove is the index of the last line, at or above a 1-based line, that
+// begins a function which the snapshot has in the file; 0 without one.
+func (m *mine) definitionAbove(file string, lines [][]byte, line int) int {
+	dialect := m.adapter.Dialect()
+	for n := min(line, len(lines)) - 1; n > 0; n-- {
+		for _, f := range m.byPath[file] {
+			if bytes.Contains(lines[n], []byte(dialect.DefinitionPattern(f.definitions[0])+"(")) {
+				return n
+			}
+		}
+	}
+	return 0
+}
+
+// clusterOf is the cluster of what a bug touches, its own name where that is
+// nothing known, and its side: a held-out function makes the whole bug held out.
+func (m *mine) clusterOf(own string, functions []string) (string, task.Side) {
+	cluster, side := own, task.SideTrain
+	for n, id := range functions {
+		if n == 0 {
+			cluster = m.cluster[id]
+		}
+		if m.side(id) == task.SideEvaluation {
+			cluster, side = m.cluster[id], task.SideEvaluation
+		}
+	}
+	return cluster, side
+}
+
+// reversal is the snapshot without a fix. It is a bug that tests can show if they
+// execute a line of it.
+func (m *mine) reversal(fix task.Replay, edits map[string][]byte) (task.Replay, bool) {
+	r := task.Replay{
+		ID: stableID(string(task.ReplayReversal), fix.Commit, ""), Kind: task.ReplayReversal, Commit: fix.Commit,
+		Broken: edits, Issue: fix.Issue,
+	}
+	var covering, touched []string
+	for _, file := range slices.Sorted(maps.Keys(edits)) {
+		now, err := m.source(file)
+		if err != nil {
+			return r, false
+		}
+		r.Paths = append(r.Paths, file)
+		for _, hunk := range patch.Hunks(now, edits[file]) {
+			first, last := hunk.Lines.Start, max(hunk.Lines.Start, hunk.Lines.End)
+			covering = append(covering, m.coverage.Covering(file, first, last)...)
+			for _, f := range m.byPath[file] {
+				if f.overlaps(first, last) {
+					touched = append(touched, f.id)
+				}
+			}
+		}
+	}
+	r.Tests = narrowest(distinct(covering), m.stable(), m.coverage.Breadth())
+	r.Cluster, r.Side = m.clusterOf(r.ID, touched)
+	return r, len(r.Tests) > 0
+}
