@@ -56,7 +56,8 @@ type Ending struct {
 }
 
 const (
-	timeout = 2 * time.Minute
+	// timeout bounds what should end by itself, on a busy machine too.
+	timeout = 5 * time.Minute
 	// library is the directory of the fixture's tree.
 	library = "library"
 )

@@ -138,7 +138,7 @@ var endings = map[string]conformance.Ending{
 	},
 	"a test hangs": {
 		Tree:    fstest.MapFS{"go.mod": source(goMod), "a_test.go": second("\t\"os\"\n\t\"os/signal\"\n", "c := make(chan os.Signal, 1)\n\tsignal.Notify(c, os.Interrupt)\n\t<-c")},
-		Timeout: 15 * time.Second,
+		Timeout: 30 * time.Second,
 		State:   language.StateTimedOut,
 		Want:    map[string]language.Outcome{"a_test.go::TestA": language.OutcomePassed},
 	},

@@ -67,7 +67,8 @@ func (f *file) find(definition language.Definition) (*ast.FuncDecl, error) {
 	return nil, errors.New("its file has no such body")
 }
 
-// RemoveDefinitions implements language.Adapter.
+// RemoveDefinitions implements language.Adapter. Imports that only they use go with
+// them.
 func (a Adapter) RemoveDefinitions(source []byte, definitions []language.Definition) ([]byte, error) {
 	f, err := parse("", source)
 	if err != nil {

@@ -64,7 +64,7 @@ func TestMutate(t *testing.T) {
 		"loops":               {"(a []int)", "for range a { if g() { break }; continue }\nfor { break }", "func g() bool { return true }", []string{"break-continue: break => continue", "break-continue: continue => break", "condition-negation: g() => !(g())", "guard-removal: g() => false && (g())"}},
 		"increments":          {"(a int)", "a++\nfor a = 0; a < 3; a++ {}", "", []string{"comparison-boundary: < => <=", "constant-off-by-one: 0 => 1", "constant-off-by-one: 3 => 2", "constant-off-by-one: 3 => 4", "increment: ++ => --"}},
 		"arguments":           {"(a, b string, c int)", "g(a, b, c)\n_ = min(a, b)", "func g(a, b string, c int) {}", []string{"argument-swap: a, b => b, a", "function-swap: min => max", "statement-removal: g(a, b, c) => "}},
-		"a local name":        {"(min func(a, b int) int)", "min(g, h)", "const g, h = 1, 2", []string{"statement-removal: min(g, h) => "}},
+		"a local name":        {"(min func(a, b int) bool)", "min(g, h)", "const g, h = 1, 2", []string{"statement-removal: min(g, h) => "}},
 		"an import is needed": {"(a string) bool", "return strings.HasPrefix(a, \"x\")", "", []string{"function-swap: strings.HasPrefix => strings.HasSuffix", "string-constant: \"x\" => \"\""}},
 		"an import is used elsewhere": {"(a string) error", "return errors.New(a)", "var e = errors.New(\"\")", []string{
 			"error-dropped: errors.New(a) => nil",
