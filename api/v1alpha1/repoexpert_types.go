@@ -177,7 +177,8 @@ type GitRef struct {
 type Environment struct {
 	// image holds the repository's dependencies, its test runner, a shell and
 	// git. It needs nothing of ours. For the Pytest framework: Python 3.8 or
-	// newer with pytest and coverage.
+	// newer with pytest and coverage. For the GoTest framework: Go 1.21 or newer,
+	// with the modules that the repository requires.
 	// +required
 	// +kubebuilder:validation:MinLength=1
 	// +kubebuilder:validation:MaxLength=512
@@ -201,7 +202,8 @@ type Environment struct {
 
 // Test says how the repository's tests run.
 type Test struct {
-	// framework is the test runner: Pytest.
+	// framework is the test runner: Pytest for Python, GoTest for a Go module at
+	// the repository's root.
 	// +required
 	Framework TestFramework `json:"framework"`
 
@@ -218,11 +220,16 @@ type Test struct {
 }
 
 // TestFramework is a test runner with a language adapter.
-// +kubebuilder:validation:Enum=Pytest
+// +kubebuilder:validation:Enum=Pytest;GoTest
 type TestFramework string
 
-// TestPytest runs tests with pytest.
-const TestPytest TestFramework = "Pytest"
+// Test frameworks.
+const (
+	// TestPytest runs tests with pytest.
+	TestPytest TestFramework = "Pytest"
+	// TestGo runs the tests of a Go module.
+	TestGo TestFramework = "GoTest"
+)
 
 // Overrides replaces values of the class. Each field must be listed in the
 // class's allowedOverrides.

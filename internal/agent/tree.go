@@ -40,15 +40,19 @@ git -c core.hooksPath=/dev/null -c core.bigFileThreshold=1 -c core.compression=0
 git -c core.hooksPath=/dev/null -c commit.gpgsign=false commit -q --allow-empty --no-verify -m snapshot
 `
 
-// searchPath prints the module search path by which Python code of the tree is
-// found before an installed copy of it, then what a set-up installed.
-const searchPath = `[ -d src ] && [ ! -e src/__init__.py ] && printf '%s/src:' "$PWD"
+// searchPaths prints the variables by which code is found. PYTHONPATH: Python code
+// of the tree before an installed copy of it, then what a set-up installed.
+// GOMODCACHE: the modules that a set-up downloaded.
+const searchPaths = `printf PYTHONPATH=
+[ -d src ] && [ ! -e src/__init__.py ] && printf '%s/src:' "$PWD"
 printf '%s' "$PWD"
 for folder in "$1"/lib/python*/site-packages "$1"/site-packages "$1"; do
   case $folder in "$1") set -- "$1" "$1"/*.dist-info; [ -e "$2" ] || continue;; *) [ -d "$folder" ] || continue;; esac
   printf ':%s' "$folder"
 done
-[ -z "$PYTHONPATH" ] || printf ':%s' "$PYTHONPATH"`
+[ -z "$PYTHONPATH" ] || printf ':%s' "$PYTHONPATH"
+printf '\n'
+[ ! -d "$1/go/pkg/mod" ] || printf 'GOMODCACHE=%s\n' "$1/go/pkg/mod"`
 
 // PrepareTree unpacks a tar stream into dir, erases history and returns the tree.
 func PrepareTree(ctx context.Context, box sandbox.Box, dir string, tree io.Reader) (Tree, error) {
@@ -58,11 +62,11 @@ func PrepareTree(ctx context.Context, box sandbox.Box, dir string, tree io.Reade
 	if _, err := run(ctx, box, dir, historyEnv, "sh", "-c", history); err != nil {
 		return Tree{}, err
 	}
-	output, err := run(ctx, box, dir, nil, "sh", "-c", searchPath, "sh", contract.EnvironmentPath)
+	output, err := run(ctx, box, dir, nil, "sh", "-c", searchPaths, "sh", contract.EnvironmentPath)
 	if err != nil {
 		return Tree{}, err
 	}
-	return Tree{Dir: dir, Env: append(environment(), "PYTHONPATH="+strings.TrimSpace(output))}, nil
+	return Tree{Dir: dir, Env: append(environment(), strings.Split(strings.TrimSpace(output), "\n")...)}, nil
 }
 
 var historyEnv = []string{
@@ -71,13 +75,14 @@ var historyEnv = []string{
 	"GIT_COMMITTER_NAME=snapshot", "GIT_COMMITTER_EMAIL=snapshot@localhost", "GIT_COMMITTER_DATE=2000-01-01T00:00:00Z",
 }
 
-// environment keeps programs from waiting for a key, drawing progress bars or
-// leaving stale bytecode behind.
+// environment keeps programs from waiting for a key or for the network, drawing
+// progress bars or leaving stale bytecode behind.
 func environment() []string {
 	return []string{
 		"PAGER=cat", "MANPAGER=cat", "GIT_PAGER=cat", "TERM=dumb", "NO_COLOR=1", "COLUMNS=60",
 		"PIP_PROGRESS_BAR=off", "TQDM_DISABLE=1", "PYTHONDONTWRITEBYTECODE=1",
 		"GIT_CONFIG_GLOBAL=/dev/null", "GIT_CONFIG_NOSYSTEM=1",
+		"GOPROXY=off", "GOTOOLCHAIN=local", "GOFLAGS=-buildvcs=false",
 	}
 }
 

@@ -37,8 +37,9 @@ type Grader struct {
 	adapter language.Adapter
 	tree    Source
 	modules map[string]language.Module
-	// imported are the dotted names of modules that others import.
-	imported map[string]bool
+	// needed are the names of modules that others import, and of packages that have
+	// more than one file.
+	needed   map[string]bool
 	stable   []string
 	isStable map[string]bool
 	// known are all tests that the baseline saw.
@@ -51,7 +52,7 @@ type Grader struct {
 func New(config Config) *Grader {
 	g := &Grader{
 		box: config.Box, adapter: config.Adapter, tree: config.Source, timeout: config.TestTimeout,
-		modules: map[string]language.Module{}, imported: map[string]bool{}, stable: config.Baseline.Stable,
+		modules: map[string]language.Module{}, needed: map[string]bool{}, stable: config.Baseline.Stable,
 		isStable: map[string]bool{}, known: map[string]bool{}, coverage: config.Coverage,
 	}
 	for _, id := range g.stable {
@@ -60,11 +61,14 @@ func New(config Config) *Grader {
 	for _, excluded := range config.Baseline.Excluded {
 		g.known[excluded.ID] = true
 	}
+	named := map[string]bool{}
 	for _, module := range config.Inventory.Modules {
 		g.modules[module.Path] = module
+		g.needed[module.Name] = g.needed[module.Name] || named[module.Name]
+		named[module.Name] = true
 		for _, imported := range module.Imports {
-			g.imported[imported.Module] = true
-			g.imported[imported.Module+"."+imported.Name] = true
+			g.needed[imported.Module] = true
+			g.needed[imported.Module+"."+imported.Name] = true
 		}
 	}
 	return g

@@ -6,12 +6,11 @@ import (
 	"strings"
 
 	"github.com/repoexpert/operator/internal/language"
-	"github.com/repoexpert/operator/internal/task"
 )
 
 // hide returns the edits that take tests out of the tree: the whole function with
 // all its parameters, a class that has no test left, and the file if it has none
-// and nothing imports it. A test whose function is not found takes its file along.
+// and no other needs it. A test whose function is not found takes its file along.
 func (g *Grader) hide(ids []string) (Edits, error) {
 	byFile := map[string]map[string]bool{}
 	for _, id := range ids {
@@ -37,15 +36,19 @@ func (g *Grader) withoutTests(file string, names map[string]bool) ([]byte, error
 	if !known || !definesAll(module, names) {
 		return nil, nil
 	}
-	ranges, left := removals(module, names)
-	if left == 0 && !g.imported[module.Name] {
+	gone, left := removals(module, names)
+	if left == 0 && !g.needed[module.Name] {
 		return nil, nil
 	}
 	content, err := g.tree.Read(file)
 	if err != nil {
 		return nil, fmt.Errorf("%w: %w", ErrTask, err)
 	}
-	return cut(content, ranges), nil
+	rest, err := g.adapter.RemoveDefinitions(content, gone)
+	if err != nil {
+		return nil, nil // what is visible then shows whether the tree does without the file
+	}
+	return rest, nil
 }
 
 func definesAll(module language.Module, names map[string]bool) bool {
@@ -61,17 +64,17 @@ func definesAll(module language.Module, names map[string]bool) bool {
 	return true
 }
 
-// removals returns the lines of the named tests and of the classes that they
-// leave without a test, and how many tests are left.
-func removals(module language.Module, names map[string]bool) ([]task.Lines, int) {
-	var ranges []task.Lines
+// removals returns the named tests and the classes that they leave without a
+// test, and how many tests are left.
+func removals(module language.Module, names map[string]bool) ([]language.Definition, int) {
+	var gone []language.Definition
 	leftIn := map[string]int{}
 	left := 0
 	for _, definition := range module.Definitions {
 		class, _, isMember := strings.Cut(definition.Name, ".")
 		switch {
 		case names[definition.Name]:
-			ranges = append(ranges, task.Lines{Start: definition.StartLine, End: definition.EndLine})
+			gone = append(gone, definition)
 		case isTest(definition):
 			left++
 			if isMember {
@@ -81,10 +84,10 @@ func removals(module language.Module, names map[string]bool) ([]task.Lines, int)
 	}
 	for _, definition := range module.Definitions {
 		if definition.Kind == language.KindClass && leftIn[definition.Name] == 0 && anyMember(names, definition.Name) {
-			ranges = append(ranges, task.Lines{Start: definition.StartLine, End: definition.EndLine})
+			gone = append(gone, definition)
 		}
 	}
-	return ranges, left
+	return gone, left
 }
 
 func anyMember(names map[string]bool, class string) bool {
@@ -97,18 +100,7 @@ func anyMember(names map[string]bool, class string) bool {
 }
 
 func isTest(definition language.Definition) bool {
-	return definition.Kind != language.KindClass && !definition.Nested() && strings.HasPrefix(definition.SimpleName(), "test")
-}
-
-func cut(content []byte, ranges []task.Lines) []byte {
-	kept := make([]byte, 0, len(content))
-	for i, line := range language.Lines(content) {
-		inside := func(r task.Lines) bool { return i+1 >= r.Start && i+1 <= r.End }
-		if !slices.ContainsFunc(ranges, inside) {
-			kept = append(kept, line...)
-		}
-	}
-	return kept
+	return definition.Kind != language.KindClass && !definition.Nested() && strings.HasPrefix(strings.ToLower(definition.SimpleName()), "test")
 }
 
 // visible lists the stable tests that an edited test file still has.

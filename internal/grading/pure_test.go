@@ -12,6 +12,7 @@ import (
 	"pgregory.net/rapid"
 
 	"github.com/repoexpert/operator/internal/language"
+	"github.com/repoexpert/operator/internal/language/python"
 	"github.com/repoexpert/operator/internal/patch"
 	"github.com/repoexpert/operator/internal/sandbox"
 )
@@ -148,6 +149,7 @@ func TestHide(t *testing.T) {
 	importing := &language.Inventory{Modules: append([]language.Module{{
 		Path: "tests/test_b.py", Name: "tests.test_b", Imports: []language.Import{{Module: "tests", Name: "test_a"}},
 	}}, inventory.Modules...)}
+	ofPackage := &language.Inventory{Modules: append([]language.Module{{Path: "tests/other", Name: "tests.test_a"}}, inventory.Modules...)}
 	lines := func(ranges ...[2]int) string {
 		var kept []byte
 		for i, line := range language.Lines([]byte(testsSource)) {
@@ -169,18 +171,21 @@ func TestHide(t *testing.T) {
 		ids       []string
 		want      map[string]string
 	}{
-		"nothing":                {inventory, nil, map[string]string{}},
-		"one parameter":          {inventory, []string{"tests/test_a.py::test_one[2]"}, map[string]string{"tests/test_a.py": lines([2]int{1, 3}, [2]int{7, 17})}},
-		"a class's only test":    {inventory, all[1:2], map[string]string{"tests/test_a.py": lines([2]int{1, 6}, [2]int{13, 17})}},
-		"one of two in a class":  {inventory, all[2:3], map[string]string{"tests/test_a.py": lines([2]int{1, 13}, [2]int{16, 17})}},
-		"all tests":              {inventory, all, map[string]string{"tests/test_a.py": gone}},
-		"all tests, imported":    {importing, all, map[string]string{"tests/test_a.py": lines([2]int{1, 3})}},
-		"a test without a place": {inventory, []string{"tests/test_a.py::generated"}, map[string]string{"tests/test_a.py": gone}},
-		"a file without a place": {inventory, []string{"README.md::README.md"}, map[string]string{"README.md": gone}},
+		"nothing":                 {inventory, nil, map[string]string{}},
+		"one parameter":           {inventory, []string{"tests/test_a.py::test_one[2]"}, map[string]string{"tests/test_a.py": lines([2]int{1, 3}, [2]int{7, 17})}},
+		"a class's only test":     {inventory, all[1:2], map[string]string{"tests/test_a.py": lines([2]int{1, 6}, [2]int{13, 17})}},
+		"one of two in a class":   {inventory, all[2:3], map[string]string{"tests/test_a.py": lines([2]int{1, 13}, [2]int{16, 17})}},
+		"all tests":               {inventory, all, map[string]string{"tests/test_a.py": gone}},
+		"all tests, imported":     {importing, all, map[string]string{"tests/test_a.py": lines([2]int{1, 3})}},
+		"all tests, in a package": {ofPackage, all, map[string]string{"tests/test_a.py": lines([2]int{1, 3})}},
+		"a test without a place":  {inventory, []string{"tests/test_a.py::generated"}, map[string]string{"tests/test_a.py": gone}},
+		"a file without a place":  {inventory, []string{"README.md::README.md"}, map[string]string{"README.md": gone}},
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
-			g := New(Config{Source: memory{FS: fstest.MapFS{"tests/test_a.py": {Data: []byte(testsSource)}}}, Inventory: test.inventory})
+			g := New(Config{
+				Adapter: python.New(), Source: memory{FS: fstest.MapFS{"tests/test_a.py": {Data: []byte(testsSource)}}}, Inventory: test.inventory,
+			})
 			edits, err := g.hide(test.ids)
 			if err != nil {
 				t.Fatal(err)

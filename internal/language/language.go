@@ -19,9 +19,15 @@ type Adapter interface {
 	Inspect(ctx context.Context, box sandbox.Box, dir string) (*Inventory, error)
 
 	// MaskBody replaces the body of a function, after its docstring, by one
-	// statement that raises "not implemented", and changes no other byte. It is
-	// pure. Errors wrap ErrMask when the body cannot be taken out.
+	// statement that raises "not implemented", and changes nothing else but what the
+	// language forces: where an import that nothing uses does not build, its line
+	// goes too, so that the placeholder may stand above BodyStartLine. It is pure.
+	// Errors wrap ErrMask when the body cannot be taken out.
 	MaskBody(source []byte, definition Definition) ([]byte, error)
+
+	// RemoveDefinitions takes whole definitions out of a file, by their lines, and
+	// what the language forces besides: as MaskBody. It is pure. Errors wrap ErrMask.
+	RemoveDefinitions(source []byte, definitions []Definition) ([]byte, error)
 
 	// Mutate lists the faults that can be put into functions of the named source
 	// files, ordered by path, start, operator and replacement; test files and files

@@ -1,5 +1,7 @@
 package language
 
+import "slices"
+
 // Lines splits source after every line end (LF, CR LF or CR), as parsers count
 // lines; the line ends stay with their lines, so that joining gives the source.
 func Lines(source []byte) [][]byte {
@@ -27,4 +29,16 @@ func Text(source []byte, start, end int) string {
 		text = append(text, lines[n-1]...)
 	}
 	return string(text)
+}
+
+// Without returns source without the lines of definitions.
+func Without(source []byte, definitions []Definition) []byte {
+	kept := make([]byte, 0, len(source))
+	for n, line := range Lines(source) {
+		inside := func(d Definition) bool { return n+1 >= d.StartLine && n+1 <= d.EndLine }
+		if !slices.ContainsFunc(definitions, inside) {
+			kept = append(kept, line...)
+		}
+	}
+	return kept
 }

@@ -3,13 +3,17 @@ package adapters
 
 import (
 	"fmt"
+	"maps"
+	"slices"
 
 	"github.com/repoexpert/operator/api/v1alpha1"
 	"github.com/repoexpert/operator/internal/language"
+	"github.com/repoexpert/operator/internal/language/golang"
 	"github.com/repoexpert/operator/internal/language/python"
 )
 
 var byFramework = map[v1alpha1.TestFramework]language.Adapter{
+	v1alpha1.TestGo:     golang.New(),
 	v1alpha1.TestPytest: python.New(),
 }
 
@@ -17,7 +21,7 @@ var byFramework = map[v1alpha1.TestFramework]language.Adapter{
 func For(framework v1alpha1.TestFramework) (language.Adapter, error) {
 	adapter, ok := byFramework[framework]
 	if !ok {
-		return nil, fmt.Errorf("environment.test.framework is %q, which this version has no adapter for; use %s", framework, v1alpha1.TestPytest)
+		return nil, fmt.Errorf("environment.test.framework is %q, which this version has no adapter for; use one of %v", framework, slices.Sorted(maps.Keys(byFramework)))
 	}
 	return adapter, nil
 }

@@ -90,6 +90,11 @@ func (a Adapter) MaskBody(source []byte, definition language.Definition) ([]byte
 	return masked, nil
 }
 
+// RemoveDefinitions implements language.Adapter.
+func (a Adapter) RemoveDefinitions(source []byte, definitions []language.Definition) ([]byte, error) {
+	return language.Without(source, definitions), nil
+}
+
 func maskable(definition language.Definition) error {
 	switch {
 	case definition.Kind == language.KindClass:

@@ -145,7 +145,7 @@ func (e *explorer) say(s *script, situation string) string {
 
 // short is the name by which other files refer to the component.
 func (e *explorer) short() string {
-	return e.component.Name[strings.LastIndexByte(e.component.Name, '.')+1:]
+	return e.component.Name[strings.LastIndexAny(e.component.Name, "./")+1:]
 }
 
 // described is the component as commands name it.

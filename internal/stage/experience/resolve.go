@@ -29,7 +29,7 @@ func newSymbols(files tree, inventory *language.Inventory) *symbols {
 	s := &symbols{tree: files, names: map[string]bool{}, imports: map[string]map[string]bool{}, modules: map[string][]string{}}
 	for _, module := range inventory.Modules {
 		s.names[module.Name] = true
-		s.names[module.Name[strings.LastIndexByte(module.Name, '.')+1:]] = true
+		s.names[module.Name[strings.LastIndexAny(module.Name, "./")+1:]] = true
 		for _, definition := range module.Definitions {
 			s.names[definition.Name] = true
 			s.names[definition.SimpleName()] = true

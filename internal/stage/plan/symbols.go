@@ -23,12 +23,17 @@ type symbols struct {
 func newSymbols(inventory *language.Inventory) *symbols {
 	s := &symbols{modules: map[string]language.Module{}, definitions: map[string]task.Reference{}}
 	for _, module := range inventory.Modules {
-		if _, taken := s.modules[module.Name]; taken || module.IsTest {
+		if module.IsTest {
 			continue
 		}
-		s.modules[module.Name] = module
+		// Files may share a name, as those of one package do: the first definition counts.
+		if _, taken := s.modules[module.Name]; !taken {
+			s.modules[module.Name] = module
+		}
 		for _, definition := range module.Definitions {
-			s.definitions[module.FullName(definition)] = task.Reference{Name: definition.Name, Path: module.Path}
+			if _, taken := s.definitions[module.FullName(definition)]; !taken {
+				s.definitions[module.FullName(definition)] = task.Reference{Name: definition.Name, Path: module.Path}
+			}
 		}
 	}
 	return s

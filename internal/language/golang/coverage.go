@@ -1,0 +1,254 @@
+package golang
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"go/parser"
+	"go/token"
+	"maps"
+	"path"
+	"slices"
+	"strings"
+
+	"golang.org/x/tools/cover"
+
+	"github.com/repoexpert/operator/internal/language"
+)
+
+const (
+	profileFile = "cover.out"
+	// maxProfile in bytes: 100,000 blocks of 80.
+	maxProfile = 8 << 20
+)
+
+// measure runs every test function that was reported in a program of its own and
+// notes the lines that it executes. What a program executes before its first test
+// says nothing about tests: those lines are left out. Parts of a test are not told
+// apart.
+func (r *run) measure(ctx context.Context) error {
+	found := &collector{coverage: &language.Coverage{Files: map[string][]language.CoverageGroup{}}, lines: map[string]map[int][]int{}}
+	reach := imports(r.tree)
+	for n, p := range r.packages {
+		functions := r.reported(p)
+		if p.program == "" || len(functions) == 0 {
+			continue
+		}
+		packages := strings.Join(reach.from(p), ",")
+		if len(packages) > maxPattern {
+			packages = r.tree.module + "/..."
+		}
+		if packages == "" {
+			continue
+		}
+		problems := len(r.problems)
+		if err := r.build(ctx, fmt.Sprintf("cover%d", n), []*testPackage{p}, "-cover", "-covermode=set", "-coverpkg="+packages); err != nil {
+			return err
+		}
+		if len(r.problems) > problems {
+			continue
+		}
+		if err := r.measurePackage(ctx, p, functions, found); err != nil {
+			return err
+		}
+	}
+	r.coverage = found.grouped()
+	return nil
+}
+
+// reported are the wanted functions of a package that passed or failed.
+func (r *run) reported(p *testPackage) []string {
+	return slices.DeleteFunc(slices.Clone(p.wanted), func(function string) bool {
+		switch r.tests[p.functions[function]+"::"+function].Outcome {
+		case language.OutcomePassed, language.OutcomeFailed:
+			return false
+		default:
+			return true
+		}
+	})
+}
+
+func (r *run) measurePackage(ctx context.Context, p *testPackage, functions []string, found *collector) error {
+	before, err := r.profile(ctx, p, "^$")
+	if err != nil {
+		return err
+	}
+	for _, function := range functions {
+		executed, err := r.profile(ctx, p, "^"+function+"$")
+		if err != nil {
+			return err
+		}
+		for name, lines := range executed {
+			maps.DeleteFunc(lines, func(line int, _ bool) bool { return before[name][line] })
+		}
+		found.add(p.functions[function]+"::"+function, executed)
+	}
+	return nil
+}
+
+// profile runs tests and returns the lines that were executed, by file; nothing
+// for a program that ended early.
+func (r *run) profile(ctx context.Context, p *testPackage, pattern string) (map[string]map[int]bool, error) {
+	// A file of zero bytes shows that the program wrote none.
+	if err := r.box.WriteFiles(ctx, r.report, map[string][]byte{profileFile: nil}); err != nil {
+		return nil, fmt.Errorf("preparing the coverage: %w", err)
+	}
+	result, err := r.execute(ctx, p.folder, buildOutput, p.program, "-test.paniconexit0", "-test.count=1",
+		"-test.run="+pattern, "-test.coverprofile="+absolute(r.box, r.report, profileFile))
+	if err != nil {
+		return nil, err
+	}
+	if result.TimedOut {
+		r.ended = language.StateTimedOut
+		return nil, errEnded
+	}
+	files, err := r.box.ReadFiles(ctx, r.report, []string{profileFile}, maxProfile)
+	if err != nil {
+		return nil, fmt.Errorf("%w: reading the coverage: %w", language.ErrForged, err)
+	}
+	lines, err := executed(files[profileFile], r.tree)
+	if err != nil {
+		return nil, fmt.Errorf("%w: %w", language.ErrForged, err)
+	}
+	return lines, nil
+}
+
+// executed reads a coverage profile: the lines of every block that ran. Files that
+// are not the tree's are left out.
+func executed(profile []byte, t *tree) (map[string]map[int]bool, error) {
+	found := map[string]map[int]bool{}
+	if len(profile) == 0 {
+		return found, nil
+	}
+	profiles, err := cover.ParseProfilesFromReader(bytes.NewReader(profile))
+	if err != nil {
+		return nil, fmt.Errorf("the coverage profile cannot be read: %w", err)
+	}
+	for _, file := range profiles {
+		name, ok := strings.CutPrefix(file.FileName, t.module+"/")
+		source, known := t.sources[name]
+		if !ok || !known {
+			continue
+		}
+		last := bytes.Count(source, []byte("\n")) + 1
+		lines := map[int]bool{}
+		for _, block := range file.Blocks {
+			if block.Count <= 0 {
+				continue
+			}
+			if block.StartLine < 1 || block.EndLine < block.StartLine || block.EndLine > last {
+				return nil, fmt.Errorf("the coverage profile has lines %d-%d of %.80q, which has %d", block.StartLine, block.EndLine, name, last)
+			}
+			for n := block.StartLine; n <= block.EndLine; n++ {
+				lines[n] = true
+			}
+		}
+		if len(lines) > 0 {
+			found[name] = lines
+		}
+	}
+	return found, nil
+}
+
+// collector gathers the lines of tests.
+type collector struct {
+	coverage *language.Coverage
+	// lines maps a file's lines to indexes of tests, ascending.
+	lines map[string]map[int][]int
+}
+
+func (c *collector) add(id string, executed map[string]map[int]bool) {
+	test := len(c.coverage.Tests)
+	c.coverage.Tests = append(c.coverage.Tests, id)
+	for name, lines := range executed {
+		if c.lines[name] == nil {
+			c.lines[name] = map[int][]int{}
+		}
+		for line := range lines {
+			c.lines[name][line] = append(c.lines[name][line], test)
+		}
+	}
+}
+
+// grouped joins lines with the same tests.
+func (c *collector) grouped() *language.Coverage {
+	for name, tests := range c.lines {
+		groups := map[string]int{}
+		var list []language.CoverageGroup
+		for _, line := range slices.Sorted(maps.Keys(tests)) {
+			key := fmt.Sprint(tests[line])
+			at, known := groups[key]
+			if !known {
+				at = len(list)
+				groups[key] = at
+				list = append(list, language.CoverageGroup{Tests: tests[line]})
+			}
+			list[at].Lines = append(list[at].Lines, line)
+		}
+		if len(list) > 0 {
+			c.coverage.Files[name] = list
+		}
+	}
+	return c.coverage
+}
+
+// importGraph is what the packages of a tree import of it, by folder: with their
+// tests, and without.
+type importGraph struct {
+	tree       *tree
+	code, test map[string]map[string]bool
+}
+
+func imports(t *tree) *importGraph {
+	g := &importGraph{tree: t, code: map[string]map[string]bool{}, test: map[string]map[string]bool{}}
+	for name, source := range t.sources {
+		if !builds(name, source) {
+			continue
+		}
+		syntax, err := parser.ParseFile(token.NewFileSet(), name, source, parser.ImportsOnly|parser.SkipObjectResolution)
+		if err != nil {
+			continue
+		}
+		graph, folder := g.code, path.Dir(name)
+		if isTest(name) {
+			graph = g.test
+		}
+		if graph[folder] == nil {
+			graph[folder] = map[string]bool{}
+		}
+		for _, spec := range syntax.Imports {
+			if imported := importOf(spec); imported == t.module {
+				graph[folder]["."] = true
+			} else if inner, ok := strings.CutPrefix(imported, t.module+"/"); ok {
+				graph[folder][inner] = true
+			}
+		}
+	}
+	return g
+}
+
+// from lists the import paths of the packages with code that a package's tests
+// reach, in order.
+func (g *importGraph) from(p *testPackage) []string {
+	reached := map[string]bool{p.folder: true}
+	waiting := append([]string{p.folder}, slices.Collect(maps.Keys(g.test[p.folder]))...)
+	for len(waiting) > 0 {
+		folder := waiting[len(waiting)-1]
+		waiting = waiting[:len(waiting)-1]
+		reached[folder] = true
+		for next := range g.code[folder] {
+			if !reached[next] {
+				reached[next] = true
+				waiting = append(waiting, next)
+			}
+		}
+	}
+	var paths []string
+	for folder := range reached {
+		if g.code[folder] != nil {
+			paths = append(paths, g.tree.importPath(folder))
+		}
+	}
+	slices.Sort(paths)
+	return paths
+}

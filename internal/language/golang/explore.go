@@ -1,0 +1,71 @@
+package golang
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/repoexpert/operator/internal/language"
+)
+
+// OutlineCommand lists the methods of a type in its file, or what a file declares.
+func (dialect) OutlineCommand(c language.Component) string {
+	pattern := "^(func|type) "
+	if c.Class {
+		pattern = `^func \([^)]*` + c.Name + `[^)]*\) `
+	}
+	return "grep -E '" + pattern + "' " + language.Quote(c.Path)
+}
+
+// ImportsCommand lists the lines that are an import path and nothing else.
+func (dialect) ImportsCommand(path string) string {
+	return `grep -E '^(import|[[:space:]]) *([[:alnum:]_.]+ )?"[^" ]+"$' ` + language.Quote(path)
+}
+
+// DocCommand shows the comment of a type, with which it begins, or a file's of its
+// package.
+func (dialect) DocCommand(c language.Component, lines, last int) string {
+	if !c.Class {
+		return fmt.Sprintf("grep -m1 -A%d '^// Package ' %s", lines-1, language.Quote(c.Path))
+	}
+	end := min(c.StartLine+lines-1, c.EndLine, last)
+	if end < c.StartLine {
+		return ""
+	}
+	return fmt.Sprintf("sed -n '%d,%dp' %s", c.StartLine, end, language.Quote(c.Path))
+}
+
+// Doc reads a comment that begins with the name of what it documents, as comments
+// in Go do.
+func (dialect) Doc(c language.Component, output string) (string, bool) {
+	beginning := "Package "
+	if c.Class {
+		beginning = c.Name + " "
+	}
+	var text strings.Builder
+	closed := false
+	for line := range strings.Lines(output) {
+		comment, isComment := strings.CutPrefix(strings.TrimSpace(line), "//")
+		comment = strings.TrimSpace(comment)
+		if text.Len() == 0 && (!isComment || !strings.HasPrefix(comment, beginning)) {
+			continue
+		}
+		if closed = !isComment; closed {
+			break
+		}
+		text.WriteString(comment + "\n")
+	}
+	// A comment that was shown in part ends with what was shown.
+	whole := closed || strings.Contains(text.String(), ". ") || strings.Contains(text.String(), ".\n") || strings.Contains(text.String(), "\n\n")
+	if text.Len() == 0 || !whole {
+		return "", false
+	}
+	return language.FirstSentence(text.String()), true
+}
+
+// UsersPattern matches the name of a type, or the import of a package.
+func (dialect) UsersPattern(c language.Component) string {
+	if c.Class {
+		return c.Name
+	}
+	return `"([^"]*/)?` + c.Name + `"`
+}

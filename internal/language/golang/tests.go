@@ -1,0 +1,380 @@
+package golang
+
+import (
+	"cmp"
+	"context"
+	"crypto/rand"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"path"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/repoexpert/operator/internal/language"
+	"github.com/repoexpert/operator/internal/sandbox"
+)
+
+const (
+	overlayFile = "overlay.json"
+	// maxOutput is what is kept of a program's output: what a box returns at most.
+	// Beyond it, results in the middle are lost, and each test runs on its own.
+	maxOutput   = 16 << 20
+	buildOutput = 1 << 20
+	maxTail     = 4 << 10
+	maxProblems = 1000
+	// maxPattern is the longest -test.run: one argument may have 128 KiB. Beyond it
+	// the whole package runs, and only what was asked for is reported.
+	maxPattern = 100 << 10
+	// exitTestsFailed is a test program's exit code when a test failed; a panic's is
+	// 2.
+	exitTestsFailed = 1
+)
+
+// enter runs a command with the modules that a set-up left in the environment's
+// folder, as "GOPATH=/environment/go go mod download" leaves them.
+const enter = `if [ -d "$1/go/pkg/mod" ]; then export GOMODCACHE="$1/go/pkg/mod"; fi; shift; exec "$@"`
+
+// goEnvironment keeps the go command from the network, from other toolchains and
+// from settings that are not the repository's.
+var goEnvironment = []string{"GOPROXY=off", "GOTOOLCHAIN=local", "GOENV=off", "GOFLAGS=-buildvcs=false"}
+
+// RunTests implements language.Adapter.
+//
+// Each package is compiled once. A program that runs all of its tests ends with a
+// verdict and the exit code that goes with it; only then do its results count. A
+// panic, os.Exit or a signal ends the program, and what it reported until then may
+// be anything: then each test runs in a program of its own, and one that ends it
+// has failed.
+//
+// The canary is one test that fails, in every package, under a name made for the
+// run; its file comes last, so that it moves no other test when the order is
+// shuffled, which is what a hash seed does here.
+func (a Adapter) RunTests(ctx context.Context, box sandbox.Box, dir string, request language.TestRequest) (*language.TestReport, error) {
+	tools, report := folders(dir)
+	defer discard(ctx, box, tools, report)
+	discard(ctx, box, tools, report)
+	t, err := readTree(ctx, box, dir, func(name string) bool { return request.Coverage || isTest(name) })
+	if err != nil {
+		return nil, fmt.Errorf("finding the tests: %w", err)
+	}
+	r := &run{
+		box: box, dir: path.Clean(dir), tools: tools, report: report, environment: a.environment,
+		request: request, tree: t, packages: packagesOf(t, request), tests: map[string]language.TestResult{},
+	}
+	if request.Canary {
+		r.canary = "Test_" + strings.ToLower(rand.Text())
+	}
+	if err := r.all(ctx); err != nil {
+		return nil, err
+	}
+	return r.result(), nil
+}
+
+// run is one call of RunTests.
+type run struct {
+	box         sandbox.Box
+	dir         string
+	tools       string
+	report      string
+	environment string
+	request     language.TestRequest
+	tree        *tree
+	packages    []*testPackage
+	// canary is the name of the test that fails, "" for none.
+	canary string
+
+	tests    map[string]language.TestResult
+	problems []language.FileProblem
+	coverage *language.Coverage
+	// ended is why the run did not reach its end.
+	ended   language.SuiteState
+	output  string
+	elapsed time.Duration
+	cpu     time.Duration
+}
+
+// errEnded says that the run is over before its end: r.ended says why.
+var errEnded = errors.New("the run has ended")
+
+func (r *run) all(ctx context.Context) error {
+	err := r.steps(ctx)
+	if errors.Is(err, errEnded) {
+		return nil
+	}
+	return err
+}
+
+func (r *run) steps(ctx context.Context) error {
+	if len(r.packages) == 0 {
+		return nil
+	}
+	if err := r.prepare(ctx); err != nil {
+		return err
+	}
+	for n, group := range rounds(r.packages) {
+		if err := r.build(ctx, "plain"+strconv.Itoa(n), group); err != nil {
+			return err
+		}
+	}
+	for _, p := range r.packages {
+		if p.program == "" {
+			continue
+		}
+		if err := r.test(ctx, p); err != nil {
+			return err
+		}
+	}
+	if r.request.Coverage {
+		return r.measure(ctx)
+	}
+	return nil
+}
+
+// prepare writes the canaries and the overlay that adds them to the packages.
+func (r *run) prepare(ctx context.Context) error {
+	files := map[string][]byte{}
+	replace := map[string]string{}
+	for n, p := range r.packages {
+		if r.canary == "" || p.clause == "" {
+			continue
+		}
+		name := fmt.Sprintf("canary%d.go", n)
+		files[name] = fmt.Appendf(nil, "package %s\n\nimport %s \"testing\"\n\nfunc %s(t *%s.T) { t.Fatal(\"this test has to fail\") }\n",
+			p.clause, strings.ToLower(r.canary), r.canary, strings.ToLower(r.canary))
+		replace[absolute(r.box, r.dir, p.folder, "zz_"+strings.ToLower(r.canary)+"_test.go")] = absolute(r.box, r.tools, name)
+	}
+	document, err := json.Marshal(map[string]any{"Replace": replace})
+	if err != nil {
+		return fmt.Errorf("encoding the overlay: %w", err)
+	}
+	files[overlayFile] = document
+	if err := r.box.WriteFiles(ctx, r.tools, files); err != nil {
+		return fmt.Errorf("writing the canaries: %w", err)
+	}
+	return nil
+}
+
+// execute runs a command in a folder of the tree within what is left of the time.
+func (r *run) execute(ctx context.Context, folder string, limit int, args ...string) (sandbox.Result, error) {
+	left := r.request.Timeout - r.elapsed
+	if left <= 0 {
+		r.ended = language.StateTimedOut
+		return sandbox.Result{}, errEnded
+	}
+	result, err := r.box.Run(ctx, sandbox.Command{
+		Args: append([]string{"sh", "-c", enter, "enter", r.environment}, args...),
+		Dir:  path.Join(r.dir, folder), Env: goEnvironment, Timeout: left, OutputLimit: limit,
+	})
+	if err != nil {
+		return result, fmt.Errorf("running the tests: %w", err)
+	}
+	r.elapsed += result.Elapsed
+	r.cpu += result.CPU
+	return result, nil
+}
+
+// say keeps the end of what was written, without marks and the canary, whose name
+// is another one every time.
+func (r *run) say(output string) {
+	for line := range strings.Lines(output[max(0, len(output)-2*maxTail):]) {
+		line = strings.ReplaceAll(line, frame, "")
+		if !strings.HasPrefix(line, "=== NAME") && (r.canary == "" || !strings.Contains(strings.ToLower(line), strings.ToLower(r.canary))) {
+			r.output += line
+		}
+	}
+	r.output = r.output[max(0, len(r.output)-maxTail):]
+}
+
+// program is one run of a test program.
+type program struct {
+	*record
+	sandbox.Result
+}
+
+// complete says whether a program ran all of its tests and said so.
+func (p program) complete() bool {
+	return !p.TimedOut && !p.Truncated && p.verdict != "" && p.ExitCode <= exitTestsFailed
+}
+
+// death says why a program ended.
+func (p program) death() string {
+	switch {
+	case p.failure != "":
+		return p.failure
+	case p.ExitCode > 128:
+		return fmt.Sprintf("the test program was killed by signal %d", p.ExitCode-128)
+	default:
+		return fmt.Sprintf("the test program ended with exit code %d before its tests did", p.ExitCode)
+	}
+}
+
+// start runs functions of a package; nil for all of them.
+func (r *run) start(ctx context.Context, p *testPackage, functions []string) (program, error) {
+	args := []string{p.program, "-test.v=test2json", "-test.paniconexit0", "-test.count=1", "-test.shuffle=" + r.shuffle()}
+	if pattern := r.pattern(functions); functions != nil && len(pattern) <= maxPattern {
+		args = append(args, "-test.run="+pattern)
+	}
+	result, err := r.execute(ctx, p.folder, maxOutput, args...)
+	if err != nil {
+		return program{}, err
+	}
+	found, err := parseRecord(result.Output)
+	if err != nil {
+		return program{}, fmt.Errorf("%w: %w", language.ErrForged, err)
+	}
+	r.say(result.Output)
+	return program{record: found, Result: result}, nil
+}
+
+func (r *run) shuffle() string {
+	if r.request.HashSeed == 0 {
+		return "off"
+	}
+	return strconv.FormatUint(uint64(r.request.HashSeed), 10)
+}
+
+// pattern matches functions and the canary, and nothing else.
+func (r *run) pattern(functions []string) string {
+	names := slices.Clone(functions)
+	if r.canary != "" {
+		names = append(names, r.canary)
+	}
+	return "^(" + strings.Join(names, "|") + ")$"
+}
+
+// test runs what is wanted of a package.
+func (r *run) test(ctx context.Context, p *testPackage) error {
+	functions := p.wanted
+	if len(functions) == len(p.functions) {
+		functions = nil
+	}
+	whole, err := r.start(ctx, p, functions)
+	if err != nil {
+		return err
+	}
+	switch {
+	case whole.TimedOut:
+		r.take(p, whole.results)
+		r.ended = language.StateTimedOut
+		return errEnded
+	case whole.complete() && len(whole.started) > 0:
+		return r.accept(p, whole)
+	case len(whole.started) == 0:
+		r.problem(p, whole.death())
+		return nil
+	}
+	for _, function := range p.wanted {
+		if err := r.alone(ctx, p, function); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// alone runs one function in a program of its own.
+func (r *run) alone(ctx context.Context, p *testPackage, function string) error {
+	one, err := r.start(ctx, p, []string{function})
+	if err != nil {
+		return err
+	}
+	switch {
+	case one.TimedOut:
+		r.ended = language.StateTimedOut
+		return errEnded
+	case one.complete():
+		return r.accept(p, one)
+	case !one.started[function]:
+		return nil
+	}
+	failed := map[string]language.TestResult{}
+	for name, result := range one.results {
+		if result.Outcome == language.OutcomeFailed {
+			failed[name] = result
+		}
+	}
+	failed[function] = language.TestResult{
+		Outcome: language.OutcomeFailed, Seconds: failed[function].Seconds,
+		Message: bounded(cmp.Or(failed[function].Message, one.death())),
+	}
+	r.take(p, failed)
+	return nil
+}
+
+// accept takes the results of a program that is complete, if its canary failed.
+func (r *run) accept(p *testPackage, complete program) error {
+	if r.canary != "" {
+		canary, reported := complete.results[r.canary]
+		switch {
+		case !reported:
+			return fmt.Errorf("%w: %s: the test that has to fail is not in it", language.ErrForged, p.folder)
+		case canary.Outcome != language.OutcomeFailed:
+			return fmt.Errorf("%w: %s: the test that has to fail is reported as %s", language.ErrForged, p.folder, canary.Outcome)
+		case complete.ExitCode != exitTestsFailed || complete.verdict != verdictFail:
+			return fmt.Errorf("%w: %s: a test failed and the program ended with %d", language.ErrForged, p.folder, complete.ExitCode)
+		}
+	}
+	r.take(p, complete.results)
+	return nil
+}
+
+// take keeps results of wanted functions; names that no file of the package
+// defines have no id, and belong to nobody who asked.
+func (r *run) take(p *testPackage, results map[string]language.TestResult) {
+	for name, result := range results {
+		function, _, _ := strings.Cut(name, "/")
+		if _, wanted := slices.BinarySearch(p.wanted, function); !wanted {
+			continue
+		}
+		result.ID = p.functions[function] + "::" + name
+		r.tests[result.ID] = result
+	}
+}
+
+// problem is one for each test file of a package.
+func (r *run) problem(p *testPackage, message string) {
+	for _, name := range p.files {
+		if len(r.problems) < maxProblems {
+			r.problems = append(r.problems, language.FileProblem{Path: name, Message: bounded(message)})
+		}
+	}
+}
+
+// result is the report.
+func (r *run) result() *language.TestReport {
+	report := &language.TestReport{
+		Problems: r.problems, Coverage: r.coverage, Output: strings.ToValidUTF8(r.output, "\uFFFD"), Elapsed: r.elapsed, CPU: r.cpu,
+	}
+	selected := slices.Compact(slices.Sorted(slices.Values(r.request.Select)))
+	for id, test := range r.tests {
+		if _, asked := slices.BinarySearch(selected, id); asked || len(selected) == 0 {
+			report.Tests = append(report.Tests, test)
+		}
+	}
+	for _, id := range selected {
+		if _, reported := r.tests[id]; !reported {
+			report.Tests = append(report.Tests, language.TestResult{ID: id, Outcome: language.OutcomeMissing})
+		}
+	}
+	slices.SortFunc(report.Tests, func(a, b language.TestResult) int { return cmp.Compare(a.ID, b.ID) })
+	report.State = r.state(report)
+	return report
+}
+
+func (r *run) state(report *language.TestReport) language.SuiteState {
+	reported := len(report.Tests) - report.Count(language.OutcomeMissing)
+	switch {
+	case r.ended != "":
+		return r.ended
+	case len(report.Problems) > 0:
+		return language.StateCollectionError
+	case reported == 0 && len(r.request.Select) > 0:
+		return language.StateCollapsed
+	case reported == 0:
+		return language.StateNoTests
+	default:
+		return language.StateCompleted
+	}
+}
