@@ -37,6 +37,12 @@ type Options struct {
 	Patience time.Duration
 	// Log gets what people who look at the sidecar may want to know.
 	Log *slog.Logger
+	// Environ is what commands inherit, as NAME=value; nil is the server's own
+	// environment.
+	Environ []string
+	// Ran gets the result of every command that ended. It may be nil; commands that
+	// run side by side call it side by side.
+	Ran func(Result)
 }
 
 // Server is the sidecar's side of a Box.
@@ -75,6 +81,12 @@ func NewServer(options Options) (*Server, error) {
 	}
 	if options.Log == nil {
 		options.Log = slog.New(slog.DiscardHandler)
+	}
+	if options.Environ == nil {
+		options.Environ = os.Environ()
+	}
+	if options.Ran == nil {
+		options.Ran = func(Result) {}
 	}
 	return &Server{options: options, root: root, environment: environment, executable: executable}, nil
 }
