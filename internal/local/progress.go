@@ -49,6 +49,17 @@ func (d *Display) Event(format string, args ...any) {
 	d.current, d.shown = "", time.Time{}
 }
 
+// Begin says what starts. Only a terminal shows it at once; without one the next
+// progress is shown, however soon it comes.
+func (d *Display) Begin(text string) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.current, d.shown = text, time.Time{}
+	if d.terminal {
+		d.paint()
+	}
+}
+
 // Progress shows what is under way.
 func (d *Display) Progress(text string) {
 	d.mu.Lock()
@@ -107,7 +118,7 @@ type tracker struct {
 // begin starts the clock of a shard.
 func (t *tracker) begin(shard int32) {
 	t.shard, t.start, t.rest = shard, t.now(), nil
-	t.display.Progress(t.where())
+	t.display.Begin(t.where())
 }
 
 func (t *tracker) where() string {

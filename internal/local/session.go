@@ -24,8 +24,15 @@ import (
 	"github.com/repoexpert/operator/internal/stage/plan"
 )
 
-// logFile holds what stages log, below the output folder.
-const logFile = "worker.log"
+// Files below the output folder, beside the folders of the artifact volume.
+const (
+	// logFile holds what stages log.
+	logFile = "worker.log"
+	// lockFile is locked while a session is open.
+	lockFile = ".lock"
+	// terminationLog is what the kubelet would read a stage's result from.
+	terminationLog = ".termination"
+)
 
 // Session runs the stages of one recipe, one after another, on one output folder.
 type Session struct {
@@ -94,6 +101,9 @@ func Open(ctx context.Context, display *Display, checkout Checkout, out string, 
 }
 
 func (s *Session) open(ctx context.Context, pythonPath []string) (err error) {
+	if s.out, err = filepath.Abs(s.out); err != nil {
+		return fmt.Errorf("--out: %w", err)
+	}
 	if err := os.MkdirAll(s.out, 0o750); err != nil {
 		return fmt.Errorf("--out: %w", err)
 	}
@@ -112,7 +122,7 @@ func (s *Session) open(ctx context.Context, pythonPath []string) (err error) {
 
 // lockOutput keeps two workers from writing one output, whatever their sandboxes.
 func lockOutput(out string) (*os.File, error) {
-	lock, err := os.OpenFile(filepath.Join(out, ".lock"), os.O_CREATE|os.O_RDWR, 0o640)
+	lock, err := os.OpenFile(filepath.Join(out, lockFile), os.O_CREATE|os.O_RDWR, 0o640)
 	if err != nil {
 		return nil, fmt.Errorf("--out: %w", err)
 	}
@@ -259,7 +269,7 @@ func (s *Session) runner(ctx context.Context, spec contract.StageSpec, index int
 	out.begin(index)
 	stopTicking := s.tick()
 	defer stopTicking()
-	termination := filepath.Join(s.sandbox.dir, "termination")
+	termination := filepath.Join(s.out, terminationLog)
 	runner := stage.Runner{
 		Stages: s.stages, Artifacts: s.out, Sockets: s.sandbox.Sockets(), TerminationLog: termination,
 		Index: &index, Out: out, Log: slog.New(slog.NewTextHandler(s.log, nil)),
@@ -269,7 +279,7 @@ func (s *Session) runner(ctx context.Context, spec contract.StageSpec, index int
 		return contract.StageResult{}, ctx.Err()
 	}
 	raw, err := os.ReadFile(termination)
-	if err != nil {
+	if err := errors.Join(err, os.Remove(termination)); err != nil {
 		return contract.StageResult{}, fmt.Errorf("the stage's result: %w", err)
 	}
 	result, err := contract.ParseResult(raw)

@@ -3,6 +3,7 @@ package local
 import (
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 	"unicode"
 
@@ -11,16 +12,16 @@ import (
 )
 
 const (
-	// shownHead and shownTail are the lines that are shown of a long text.
+	// shownHead and shownTail are the lines that are shown of a long observation.
 	shownHead = 8
 	shownTail = 4
-	// shownWidth bounds a shown line, in characters.
+	// shownWidth bounds its lines, in characters.
 	shownWidth = 160
 )
 
 // Style says how a sample is shown.
 type Style struct {
-	// Full shows all lines of observations and other long texts.
+	// Full shows observations whole.
 	Full bool
 	// Colour marks roles by colours of a terminal.
 	Colour bool
@@ -124,9 +125,11 @@ func (s *shower) assistant(content string) {
 		return
 	}
 	s.block(strings.TrimSpace(thought))
+	prompt := "  $ "
 	for line := range strings.Lines(actions[0]) {
-		s.paint("  $ ", green, bold)
+		s.paint(prompt, green, bold)
 		s.line(visible(strings.TrimRight(line, "\n")))
+		prompt = "  > "
 	}
 }
 
@@ -134,7 +137,7 @@ func (s *shower) assistant(content string) {
 func (s *shower) user(content string) {
 	observed, ok := agent.ParseObservation(content)
 	if !ok {
-		s.paint("task", bold)
+		s.paint("user", bold)
 		s.line("")
 		s.block(content)
 		return
@@ -145,30 +148,42 @@ func (s *shower) user(content string) {
 	}
 	s.paint(fmt.Sprintf("  returned %d", observed.ReturnCode), colour)
 	s.line("")
-	s.block(observed.Output, faint)
+	s.observation(observed.Output)
 }
 
-// block shows lines, indented, the middle of many left out.
+// block shows all lines, indented.
 func (s *shower) block(text string, codes ...string) {
-	lines := strings.Split(strings.TrimRight(text, "\n"), "\n")
-	if text == "" {
+	for line := range strings.Lines(text) {
+		s.paint("  "+visible(strings.TrimRight(line, "\n")), codes...)
+		s.line("")
+	}
+}
+
+// observation shows the lines of an output, the middle of many and the ends of
+// long ones left out.
+func (s *shower) observation(text string) {
+	lines := slices.Collect(strings.Lines(text))
+	if s.style.Full || len(lines) <= shownHead+shownTail+1 {
+		s.block(s.narrow(lines), faint)
 		return
 	}
-	for i, line := range lines {
-		if !s.style.Full && len(lines) > shownHead+shownTail+1 && i >= shownHead && i < len(lines)-shownTail {
-			if i == shownHead {
-				s.paint(fmt.Sprintf("  [%d lines left out, --full shows them]", len(lines)-shownHead-shownTail), yellow)
-				s.line("")
-			}
-			continue
-		}
-		line = visible(line)
+	s.block(s.narrow(lines[:shownHead]), faint)
+	s.paint(fmt.Sprintf("  [%d lines left out, --full shows them]", len(lines)-shownHead-shownTail), yellow)
+	s.line("")
+	s.block(s.narrow(lines[len(lines)-shownTail:]), faint)
+}
+
+// narrow cuts long lines.
+func (s *shower) narrow(lines []string) string {
+	var text strings.Builder
+	for _, line := range lines {
+		line = strings.TrimRight(line, "\n")
 		if runes := []rune(line); !s.style.Full && len(runes) > shownWidth {
 			line = string(runes[:shownWidth]) + " […]"
 		}
-		s.paint("  "+line, codes...)
-		s.line("")
+		text.WriteString(line + "\n")
 	}
+	return text.String()
 }
 
 func (s *shower) line(text string) { s.text.WriteString(text + "\n") }

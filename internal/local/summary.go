@@ -234,14 +234,25 @@ func (s Summary) printUnits(out io.Writer) error {
 	total := UnitFigures{Unit: "all", Rejected: map[string]int64{}, Dropped: map[string]int64{}}
 	for _, f := range s.Units {
 		f.row(table, reasons(f.Rejected, f.Dropped))
-		total.Candidates, total.Run, total.Verified, total.Kept = total.Candidates+f.Candidates, total.Run+f.Run, total.Verified+f.Verified, total.Kept+f.Kept
-		total.CPU += f.CPU
-		total.Rejected[""] += sum(f.Rejected)
-		total.Dropped[""] += sum(f.Dropped)
-		total.Curated = total.Curated || f.Curated
+		total.add(f)
 	}
-	total.row(table, "")
+	total.row(table, reasons(total.Rejected, total.Dropped))
 	return table.Flush()
+}
+
+func (f *UnitFigures) add(other UnitFigures) {
+	f.Candidates += other.Candidates
+	f.Run += other.Run
+	f.Verified += other.Verified
+	f.Kept += other.Kept
+	f.CPU += other.CPU
+	f.Curated = f.Curated || other.Curated
+	for code, n := range other.Rejected {
+		f.Rejected[code] += n
+	}
+	for code, n := range other.Dropped {
+		f.Dropped[code] += n
+	}
 }
 
 func (f UnitFigures) row(table io.Writer, why string) {
@@ -250,7 +261,7 @@ func (f UnitFigures) row(table io.Writer, why string) {
 		dropped, kept = fmt.Sprint(sum(f.Dropped)), fmt.Sprint(f.Kept)
 	}
 	if f.Verified > 0 && f.CPU > 0 {
-		each = seconds(f.CPU / time.Duration(f.Verified))
+		each = fmt.Sprintf("%.2f", f.CPU.Seconds()/float64(f.Verified))
 	}
 	fmt.Fprintf(table, "%s\t%d\t%d\t%d\t%d\t%d\t%s\t%s\t%s\t%s\t  %s\n", f.Unit,
 		f.Candidates, f.Candidates-f.Run, f.Run, sum(f.Rejected), f.Verified, dropped, kept, seconds(f.CPU), each, why)
@@ -280,7 +291,7 @@ func reasons(all ...map[string]int64) string {
 		}
 	}
 	if others > 0 {
-		parts = append(parts, fmt.Sprintf("%d others", others))
+		parts = append(parts, fmt.Sprintf("%d of others", others))
 	}
 	return strings.Join(parts, ", ")
 }
