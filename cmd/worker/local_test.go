@@ -108,7 +108,7 @@ func (l laptop) worker(args ...string) *exec.Cmd {
 }
 
 // units is small enough to be quick.
-var units = []string{"--unit", "ContextualImplementation=3", "--unit", "SoftwareDesign=2", "--unit", "RepositoryRecall=2"}
+var units = []string{"--unit", "ContextualImplementation=2", "--unit", "SoftwareDesign=1", "--unit", "RepositoryRecall=1"}
 
 // stage is a worker that runs a stage on the checkout.
 func (l laptop) stage(name, out string, more ...string) *exec.Cmd {
@@ -276,7 +276,7 @@ func checkTable(t *testing.T, stdout string, samples map[string]string) {
 		t.Fatalf("%d rows:\n%s", len(rows), stdout)
 	}
 	for _, r := range rows {
-		candidates, notRun, run, rejected, ok := number(t, r[2]), number(t, r[3]), number(t, r[4]), number(t, r[5]), number(t, r[6])
+		candidates, run, notRun, ok, rejected := number(t, r[2]), number(t, r[3]), number(t, r[4]), number(t, r[5]), number(t, r[6])
 		counted := 0
 		for id := range samples {
 			if r[1] == "all" || strings.HasPrefix(id, r[1]+"/") {
@@ -337,8 +337,8 @@ func checkVerify(t *testing.T, l laptop, out string) {
 	failing(t, contract.ExitUnknown, "its tree is not the one", l.worker("verify-dataset", "--in", out, "--snapshot", snapshots[0], "--python-path", l.site))
 }
 
-// forge is a copy of an output in which one observation is not what was observed,
-// sealed as if it were.
+// forge is a copy of an output with one sample, in which an observation is not
+// what was observed, sealed as if it were.
 func forge(t *testing.T, out string) string {
 	t.Helper()
 	forged := filepath.Join(t.TempDir(), "forged")
@@ -355,20 +355,18 @@ func forge(t *testing.T, out string) string {
 		t.Fatal(err)
 	}
 	var samples []task.Sample
-	changed := false
 	err = found.Each(func(sample task.Sample) error {
 		for i, message := range sample.Messages {
-			if !changed && strings.HasPrefix(message.Content, "<returncode>0") {
+			if len(samples) == 0 && strings.HasPrefix(message.Content, "<returncode>0") {
 				sample.Messages[i].Content = "<returncode>0</returncode>\n<output>\nnever seen\n</output>"
-				changed = true
+				samples = append(samples, sample)
 			}
 		}
-		samples = append(samples, sample)
 		return nil
 	})
 	manifest, _, lookupErr := store.Lookup(found.Folders[0])
-	if err != nil || lookupErr != nil || !changed {
-		t.Fatal(err, lookupErr, changed)
+	if err != nil || lookupErr != nil || len(samples) != 1 {
+		t.Fatal(err, lookupErr, samples)
 	}
 	if err := store.Remove(found.Folders[0]); err != nil {
 		t.Fatal(err)

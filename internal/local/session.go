@@ -170,7 +170,8 @@ func baseModel(folder string) (model v1alpha1.BaseModel, err error) {
 		if err != nil {
 			return model, fmt.Errorf("--model: %w", err)
 		}
-		fmt.Fprintf(sum, "%s %x\n", name, sha256.Sum256(content))
+		// A hash never fails to write.
+		_, _ = fmt.Fprintf(sum, "%s %x\n", name, sha256.Sum256(content))
 	}
 	return v1alpha1.BaseModel{Name: filepath.Base(folder), Revision: "tokenizer " + hex.EncodeToString(sum.Sum(nil))}, nil
 }

@@ -3,6 +3,7 @@ package local
 import (
 	"cmp"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"maps"
@@ -212,32 +213,41 @@ func (s *Session) addCard(units map[v1alpha1.UnitName]*UnitFigures) error {
 
 // Print writes the summary as tables.
 func (s Summary) Print(out io.Writer) error {
-	if len(s.Units) > 0 {
-		if err := s.printUnits(out); err != nil {
-			return err
-		}
-	} else if len(s.Plan) > 0 {
-		table := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
+	var err error
+	switch {
+	case len(s.Units) > 0:
+		err = tabulate(out, tabwriter.AlignRight, s.unitRows())
+	case len(s.Plan) > 0:
+		var rows strings.Builder
 		for _, name := range slices.Sorted(maps.Keys(s.Plan)) {
-			fmt.Fprintf(table, "%s\t%d\n", name, s.Plan[name])
+			fmt.Fprintf(&rows, "%s\t%d\n", name, s.Plan[name])
 		}
-		if err := table.Flush(); err != nil {
-			return err
-		}
+		err = tabulate(out, 0, rows.String())
 	}
-	return s.printCost(out)
+	if err := errors.Join(err, tabulate(out, tabwriter.AlignRight, s.costRows())); err != nil {
+		return err
+	}
+	_, err = fmt.Fprintf(out, "\nCPU of this call: sandbox is all that ran in the boxes, tasks what Experience counts of it,\n"+
+		"worker is this process with its git and its keepers. Peak memory of the worker: %d MiB.\n", s.PeakMemory>>20)
+	return err
 }
 
-func (s Summary) printUnits(out io.Writer) error {
-	table := tabwriter.NewWriter(out, 0, 0, 2, ' ', tabwriter.AlignRight)
-	fmt.Fprint(table, "unit\tcandidates\tnot run\trun\trejected\tverified\tdropped\tkept\tCPU s\tCPU s/verified\t  rejected and dropped, by reason\n")
+// tabulate writes rows whose cells end with tabs.
+func tabulate(out io.Writer, flags uint, rows string) error {
+	table := tabwriter.NewWriter(out, 0, 0, 2, ' ', flags)
+	_, err := io.WriteString(table, rows)
+	return errors.Join(err, table.Flush())
+}
+
+func (s Summary) unitRows() string {
+	var rows strings.Builder
+	rows.WriteString("unit\tcandidates\trun\tnot run\tverified\trejected\tdropped\tkept\tCPU s\tCPU s/verified\t  rejected and dropped, by reason\n")
 	total := UnitFigures{Unit: "all", Rejected: map[string]int64{}, Dropped: map[string]int64{}}
 	for _, f := range s.Units {
-		f.row(table, reasons(f.Rejected, f.Dropped))
+		rows.WriteString(f.row())
 		total.add(f)
 	}
-	total.row(table, reasons(total.Rejected, total.Dropped))
-	return table.Flush()
+	return rows.String() + total.row()
 }
 
 func (f *UnitFigures) add(other UnitFigures) {
@@ -255,7 +265,7 @@ func (f *UnitFigures) add(other UnitFigures) {
 	}
 }
 
-func (f UnitFigures) row(table io.Writer, why string) {
+func (f UnitFigures) row() string {
 	dropped, kept, each := "-", "-", "-"
 	if f.Curated {
 		dropped, kept = fmt.Sprint(sum(f.Dropped)), fmt.Sprint(f.Kept)
@@ -263,8 +273,8 @@ func (f UnitFigures) row(table io.Writer, why string) {
 	if f.Verified > 0 && f.CPU > 0 {
 		each = fmt.Sprintf("%.2f", f.CPU.Seconds()/float64(f.Verified))
 	}
-	fmt.Fprintf(table, "%s\t%d\t%d\t%d\t%d\t%d\t%s\t%s\t%s\t%s\t  %s\n", f.Unit,
-		f.Candidates, f.Candidates-f.Run, f.Run, sum(f.Rejected), f.Verified, dropped, kept, seconds(f.CPU), each, why)
+	return fmt.Sprintf("%s\t%d\t%d\t%d\t%d\t%d\t%s\t%s\t%s\t%s\t  %s\n", f.Unit, f.Candidates, f.Run,
+		f.Candidates-f.Run, f.Verified, sum(f.Rejected), dropped, kept, seconds(f.CPU), each, reasons(f.Rejected, f.Dropped))
 }
 
 // shownReasons bounds the reasons in a row.
@@ -296,29 +306,23 @@ func reasons(all ...map[string]int64) string {
 	return strings.Join(parts, ", ")
 }
 
-func (s Summary) printCost(out io.Writer) error {
-	table := tabwriter.NewWriter(out, 0, 0, 2, ' ', tabwriter.AlignRight)
-	fmt.Fprint(table, "\nstage\twall s\tCPU s\tsandbox\tof it tasks\tworker\t\n")
+func (s Summary) costRows() string {
+	var rows strings.Builder
+	rows.WriteString("\nstage\twall s\tCPU s\tsandbox\tof it tasks\tworker\t\n")
 	var total Usage
 	for _, f := range s.Stages {
 		note := ""
 		if f.Reused {
 			note = "  reused"
 		}
-		f.Usage.row(table, string(f.Name), note)
+		rows.WriteString(f.Usage.row(string(f.Name), note))
 		total = total.plus(f.Usage)
 	}
-	total.row(table, "all", "")
-	if err := table.Flush(); err != nil {
-		return err
-	}
-	_, err := fmt.Fprintf(out, "\nCPU of this call: sandbox is all that ran in the boxes, tasks what Experience counts of it,\n"+
-		"worker is this process with its git and its keepers. Peak memory of the worker: %d MiB.\n", s.PeakMemory>>20)
-	return err
+	return rows.String() + total.row("all", "")
 }
 
-func (u Usage) row(table io.Writer, name, note string) {
-	fmt.Fprintf(table, "%s\t%s\t%s\t%s\t%s\t%s\t%s\n", name, seconds(u.Wall), seconds(u.CPU), seconds(u.Sandbox), seconds(u.Tasks), seconds(u.Own()), note)
+func (u Usage) row(name, note string) string {
+	return fmt.Sprintf("%s\t%s\t%s\t%s\t%s\t%s\t%s\n", name, seconds(u.Wall), seconds(u.CPU), seconds(u.Sandbox), seconds(u.Tasks), seconds(u.Own()), note)
 }
 
 func seconds(d time.Duration) string { return fmt.Sprintf("%.1f", d.Seconds()) }

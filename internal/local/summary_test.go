@@ -58,10 +58,10 @@ func TestPrintSummary(t *testing.T) {
 		lines = append(lines, strings.Join(strings.Fields(line), " "))
 	}
 	want := []string{
-		"unit candidates not run run rejected verified dropped kept CPU s CPU s/verified rejected and dropped, by reason",
-		"Design 9 2 7 5 4 - - 6.0 1.50 2 b, 1 a, 1 c, 1 of others",
-		"Replay 3 3 0 0 0 - - 0.0 -",
-		"all 12 5 7 5 4 - - 6.0 1.50 2 b, 1 a, 1 c, 1 of others",
+		"unit candidates run not run verified rejected dropped kept CPU s CPU s/verified rejected and dropped, by reason",
+		"Design 9 7 2 4 5 - - 6.0 1.50 2 b, 1 a, 1 c, 1 of others",
+		"Replay 3 0 3 0 0 - - 0.0 -",
+		"all 12 7 5 4 5 - - 6.0 1.50 2 b, 1 a, 1 c, 1 of others",
 		"",
 		"stage wall s CPU s sandbox of it tasks worker",
 		"Plan 0.0 0.0 0.0 0.0 0.0 reused",

@@ -15,7 +15,6 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
-	"text/tabwriter"
 	"time"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -415,17 +414,17 @@ func firstDifference(want, got string) (string, string) {
 // PrintVerified writes a row for each sample, the differences below it, and the
 // totals. It returns how many samples differ.
 func PrintVerified(out io.Writer, results []Verified) (different int, err error) {
-	table := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
-	fmt.Fprint(table, "unit\ttask\tturns\tresult\n")
+	var rows strings.Builder
+	rows.WriteString("unit\ttask\tturns\tresult\n")
 	for _, result := range results {
 		text := "same"
 		if len(result.Differences) > 0 {
 			different++
 			text = fmt.Sprintf("%d differences", len(result.Differences))
 		}
-		fmt.Fprintf(table, "%s\t%s\t%d\t%s\n", result.Unit, result.TaskID, result.Turns, text)
+		fmt.Fprintf(&rows, "%s\t%s\t%d\t%s\n", result.Unit, result.TaskID, result.Turns, text)
 	}
-	if err := table.Flush(); err != nil {
+	if err := tabulate(out, 0, rows.String()); err != nil {
 		return different, err
 	}
 	for _, result := range results {
