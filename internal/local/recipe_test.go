@@ -1,7 +1,10 @@
 package local
 
 import (
+	"os"
 	"path/filepath"
+	"regexp"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -72,5 +75,26 @@ func TestFlagsFor(t *testing.T) {
 	}
 	if got := flagsFor("nothing of the kind"); got != "" {
 		t.Errorf("got %q", got)
+	}
+}
+
+// The schema's list of units and the one that flags are checked against are the
+// same.
+func TestUnits(t *testing.T) {
+	schema, err := os.ReadFile("../../config/crd/bases/repoexpert.dev_expertclasses.yaml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	found := regexp.MustCompile(`enum:\n((?: *- \w+\n)+)`).FindAllStringSubmatch(string(schema), -1)
+	want := slices.Sorted(slices.Values(v1alpha1.Units))
+	if !slices.ContainsFunc(found, func(match []string) bool {
+		var names []v1alpha1.UnitName
+		for _, name := range strings.Fields(strings.ReplaceAll(match[1], "-", " ")) {
+			names = append(names, v1alpha1.UnitName(name))
+		}
+		slices.Sort(names)
+		return slices.Equal(names, want)
+	}) {
+		t.Errorf("the schema has no list of exactly %v", want)
 	}
 }

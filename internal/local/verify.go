@@ -3,30 +3,21 @@ package local
 import (
 	"cmp"
 	"context"
-	"crypto/sha256"
-	"encoding/hex"
 	"errors"
 	"fmt"
 	"io"
 	"log/slog"
 	"maps"
 	"math/rand/v2"
-	"os"
-	"path/filepath"
 	"slices"
 	"strings"
 	"time"
 
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-
 	"github.com/repoexpert/operator/api/v1alpha1"
-	"github.com/repoexpert/operator/internal/agent"
 	"github.com/repoexpert/operator/internal/artifact"
 	"github.com/repoexpert/operator/internal/contract"
-	"github.com/repoexpert/operator/internal/snapshot"
 	"github.com/repoexpert/operator/internal/stage"
 	"github.com/repoexpert/operator/internal/stage/experience"
-	"github.com/repoexpert/operator/internal/stage/fetch"
 	"github.com/repoexpert/operator/internal/task"
 )
 
@@ -73,22 +64,10 @@ func Verify(ctx context.Context, display *Display, v Verification) ([]Verified, 
 	if err != nil {
 		return nil, err
 	}
-	found, err := Find(v.Output)
+	found, samples, err := v.find()
 	if err != nil {
 		return nil, err
 	}
-	if len(found.Folders) == 0 {
-		return nil, fmt.Errorf("--in %s is no output folder: name the one that holds datasets/ or experience/ with plans/ and snapshots/ beside them", v.Output)
-	}
-	samples, err := executed(found)
-	if err != nil {
-		return nil, err
-	}
-	chosen := choose(samples, v.Percent, v.Seed)
-	if len(chosen) == 0 {
-		return nil, fmt.Errorf("--in %s: no sample of %s was executed", v.Output, strings.Join(found.Folders, ", "))
-	}
-	display.Event("%d of %d executed samples of %s", len(chosen), len(samples), strings.Join(found.Folders, ", "))
 	store, err := artifact.Open(v.Output)
 	if err != nil {
 		return nil, err
@@ -101,7 +80,33 @@ func Verify(ctx context.Context, display *Display, v Verification) ([]Verified, 
 	if err := v.compareTrees(ctx, store, spec); err != nil {
 		return nil, err
 	}
+	chosen := choose(samples, v.Percent, v.Seed)
+	display.Event("%d of %d executed samples of %s", len(chosen), len(samples), strings.Join(found.Folders, ", "))
 	return v.replayAll(ctx, display, pythonPath, stage.Env{Spec: spec, Store: store, Log: slog.New(slog.DiscardHandler)}, chosen)
+}
+
+// find returns the executed samples of the output, all of one commit.
+func (v Verification) find() (Found, []task.Sample, error) {
+	found, err := Find(v.Output)
+	if err != nil {
+		return found, nil, err
+	}
+	if len(found.Folders) == 0 {
+		return found, nil, fmt.Errorf("--in %s is no output folder: name the one that holds datasets/ or experience/ with plans/ and snapshots/ beside them", v.Output)
+	}
+	samples, err := executed(found)
+	if err != nil {
+		return found, nil, err
+	}
+	if len(samples) == 0 {
+		return found, nil, fmt.Errorf("--in %s: no sample of %s was executed", v.Output, strings.Join(found.Folders, ", "))
+	}
+	for _, sample := range samples {
+		if sample.Meta.Commit != samples[0].Meta.Commit {
+			return found, nil, fmt.Errorf("--in %s: samples of commits %.40q and %.40q in one output", v.Output, samples[0].Meta.Commit, sample.Meta.Commit)
+		}
+	}
+	return found, samples, nil
 }
 
 // executed are the samples that commands were executed for.
@@ -133,129 +138,51 @@ func choose(samples []task.Sample, percent int, seed int64) []task.Sample {
 	return chosen
 }
 
-// spec says where snapshot and plan of the samples are, after their every byte
-// was compared with what was sealed.
+// spec says where snapshot and plan of the samples are.
 func (v Verification) spec(store *artifact.Store, found Found, samples []task.Sample) (contract.StageSpec, error) {
 	spec := contract.StageSpec{Stage: v1alpha1.StageExperience, Commit: samples[0].Meta.Commit, Shards: 1}
 	for _, folder := range found.Folders {
-		manifest, digest, err := store.Lookup(folder)
-		if err == nil {
-			_, err = store.VerifyContent(folder, digest)
-		}
-		if err != nil {
-			return spec, fmt.Errorf("--in %s: %w", v.Output, err)
-		}
-		for input, digest := range manifest.Inputs {
-			key, isSnapshot := strings.CutPrefix(input, contract.SnapshotsFolder+"/")
-			if isSnapshot {
-				spec.Keys.Snapshot = key
-			}
-			planKey, isPlan := strings.CutPrefix(input, contract.PlansFolder+"/")
-			if isPlan {
-				spec.Keys.Plan = planKey
-			}
-			if !isSnapshot && !isPlan {
-				continue
-			}
-			if _, err := store.VerifyContent(input, digest); err != nil {
-				return spec, fmt.Errorf("--in %s: %s, which the samples were made from: %w", v.Output, input, err)
-			}
+		if err := v.addInputs(&spec.Keys, store, folder); err != nil {
+			return spec, fmt.Errorf("--in %s: %s: %w", v.Output, folder, err)
 		}
 	}
 	if spec.Keys.Snapshot == "" || spec.Keys.Plan == "" {
 		return spec, fmt.Errorf("--in %s: %s names no plan or no snapshot as its input", v.Output, found.Folders[0])
 	}
-	spec.Recipe = v1alpha1.Recipe{
-		Environment: v1alpha1.Environment{Test: v1alpha1.Test{Framework: v.Framework}},
-		Experience: v1alpha1.Experience{
-			CommandTimeout: metav1.Duration{Duration: v.CommandTimeout}, TestTimeout: metav1.Duration{Duration: v.TestTimeout},
-		},
-	}
+	spec.Recipe.Environment.Test.Framework = v.Framework
+	spec.Recipe.Experience.CommandTimeout.Duration = v.CommandTimeout
+	spec.Recipe.Experience.TestTimeout.Duration = v.TestTimeout
 	for _, name := range v1alpha1.Units {
 		spec.Recipe.Experience.Units = append(spec.Recipe.Experience.Units, v1alpha1.Unit{Name: name, Samples: maxSamples})
-	}
-	for _, sample := range samples {
-		if sample.Meta.Commit != spec.Commit {
-			return spec, fmt.Errorf("--in %s: samples of commits %.40q and %.40q in one output", v.Output, spec.Commit, sample.Meta.Commit)
-		}
 	}
 	return spec, nil
 }
 
-// compareTrees demands that the checkout's commit, or the other snapshot, has the
-// tree that the samples were made from.
-func (v Verification) compareTrees(ctx context.Context, store *artifact.Store, spec contract.StageSpec) error {
-	folder := spec.Keys.Output(v1alpha1.StageFetch)
-	want, err := treeHash(store, folder)
+// addInputs finds the snapshot and the plan that a sealed folder was made from,
+// and compares every byte of all three with what was sealed.
+func (v Verification) addInputs(keys *contract.Keys, store *artifact.Store, folder string) error {
+	manifest, digest, err := store.Lookup(folder)
 	if err != nil {
 		return err
 	}
-	if v.Checkout != nil {
-		got, err := v.fetchTree(ctx, spec)
-		if err != nil {
-			return fmt.Errorf("--local %s: %w", v.Checkout.Dir, err)
-		}
-		if got != want {
-			return fmt.Errorf("--local %s: commit %s has another tree than %s", v.Checkout.Dir, spec.Commit, folder)
-		}
+	if _, err := store.VerifyContent(folder, digest); err != nil {
+		return err
 	}
-	if v.Snapshot != "" {
-		got, err := fileHash(filepath.Join(v.Snapshot, snapshot.TreeFile))
-		if err != nil {
-			return fmt.Errorf("--snapshot: %w", err)
+	for input, digest := range manifest.Inputs {
+		place, key, _ := strings.Cut(input, "/")
+		switch place {
+		case contract.SnapshotsFolder:
+			keys.Snapshot = key
+		case contract.PlansFolder:
+			keys.Plan = key
+		default:
+			continue
 		}
-		if got != want {
-			return fmt.Errorf("--snapshot %s: its tree is not the one that the samples were made from", v.Snapshot)
+		if _, err := store.VerifyContent(input, digest); err != nil {
+			return err
 		}
 	}
 	return nil
-}
-
-// fetchTree fetches the samples' commit from the checkout anew.
-func (v Verification) fetchTree(ctx context.Context, spec contract.StageSpec) (hash string, err error) {
-	scratch, err := os.MkdirTemp("", "repoexpert-")
-	if err != nil {
-		return "", err
-	}
-	defer func() { err = errors.Join(err, os.RemoveAll(scratch)) }()
-	store, err := artifact.Open(scratch)
-	if err != nil {
-		return "", err
-	}
-	defer store.Close()
-	spec.Recipe.Repository = v1alpha1.Repository{URL: "file://" + v.Checkout.GitDir, Ref: v1alpha1.GitRef{Commit: spec.Commit}}
-	env := stage.Env{Spec: spec, Store: store, Log: slog.New(slog.DiscardHandler)}
-	if _, err := (fetch.Checkout{Repository: v.Checkout.GitDir}).Run(ctx, env); err != nil {
-		return "", err
-	}
-	return treeHash(store, spec.Keys.Output(v1alpha1.StageFetch))
-}
-
-// treeHash is the hash of a sealed snapshot's tree.
-func treeHash(store *artifact.Store, folder string) (string, error) {
-	manifest, _, err := store.Lookup(folder)
-	if err != nil {
-		return "", err
-	}
-	for _, file := range manifest.Files {
-		if file.Path == snapshot.TreeFile {
-			return file.SHA256, nil
-		}
-	}
-	return "", fmt.Errorf("%s holds no %s", folder, snapshot.TreeFile)
-}
-
-func fileHash(name string) (string, error) {
-	file, err := os.Open(name)
-	if err != nil {
-		return "", err
-	}
-	defer file.Close()
-	sum := sha256.New()
-	if _, err := io.Copy(sum, file); err != nil {
-		return "", fmt.Errorf("%s: %w", name, err)
-	}
-	return hex.EncodeToString(sum.Sum(nil)), nil
 }
 
 // replayAll executes the chosen samples one after another.
@@ -291,124 +218,6 @@ func (v Verification) replayAll(ctx context.Context, display *Display, pythonPat
 		display.Progress(progress.text(contract.Progress{Step: int64(i + 1), Total: int64(len(chosen)), Message: string(sample.Meta.Unit)}))
 	}
 	return results, nil
-}
-
-func turns(sample task.Sample) int {
-	n := 0
-	for _, message := range sample.Messages {
-		if message.Role == task.RoleAssistant {
-			n++
-		}
-	}
-	return n
-}
-
-// replayOne executes one sample's commands in a fresh tree.
-func replayOne(ctx context.Context, env stage.Env, replays func(context.Context, task.Sample) (experience.Replay, error), sample task.Sample) ([]Difference, error) {
-	replay, err := replays(ctx, sample)
-	if errors.Is(err, experience.ErrNotReplayable) {
-		return []Difference{{What: "task", Want: "a task of the plan", Got: err.Error()}}, nil
-	}
-	if err != nil {
-		return nil, err
-	}
-	transcript, err := agent.Run(ctx, agent.Episode{
-		Profile: replay.Profile, Task: replay.Prompt, Model: &recorded{messages: sample.Messages}, Box: env.Agent, Tree: replay.Tree,
-	})
-	if err != nil && !errors.Is(err, errEnded) {
-		return nil, err
-	}
-	differences := compare(sample.Messages, transcript.Messages)
-	if err != nil || transcript.Status != agent.Submitted {
-		return append(differences, Difference{What: "end", Want: "a submission", Got: cmp.Or(string(transcript.Status), "the episode goes on")}), nil
-	}
-	verification, code, err := replay.Verify(ctx, transcript)
-	if err != nil {
-		return nil, err
-	}
-	if code != "" {
-		verification = "rejected: " + code
-	}
-	if verification != sample.Meta.Verification {
-		differences = append(differences, Difference{What: "verdict", Want: sample.Meta.Verification, Got: verification})
-	}
-	return differences, nil
-}
-
-// recorded plays the assistant's turns of a sample again.
-type recorded struct {
-	messages []task.Message
-	next     int
-}
-
-var errEnded = errors.New("the recorded turns have ended")
-
-// Next implements agent.Model.
-func (r *recorded) Next(context.Context, []task.Message) (string, agent.Usage, error) {
-	for ; r.next < len(r.messages); r.next++ {
-		if r.messages[r.next].Role == task.RoleAssistant {
-			r.next++
-			return r.messages[r.next-1].Content, agent.Usage{}, nil
-		}
-	}
-	return "", agent.Usage{}, errEnded
-}
-
-// compare finds the first difference of each turn, volatile parts apart.
-func compare(want, got []task.Message) []Difference {
-	var differences []Difference
-	turn := 0
-	for i := range max(len(want), len(got)) {
-		var w, g task.Message
-		if i < len(want) {
-			w = want[i]
-		}
-		if i < len(got) {
-			g = got[i]
-		}
-		if w.Role == task.RoleAssistant {
-			turn++
-		}
-		if w.Role != g.Role {
-			return append(differences, Difference{Turn: turn, What: "turns", Want: cmp.Or(string(w.Role), "the end"), Got: cmp.Or(string(g.Role), "the end")})
-		}
-		if before, after := Stable(w.Content), Stable(g.Content); before != after {
-			line, other := firstDifference(before, after)
-			differences = append(differences, Difference{Turn: turn, What: what(w.Role, turn), Want: line, Got: other})
-		}
-	}
-	return differences
-}
-
-func what(role task.Role, turn int) string {
-	switch {
-	case role == task.RoleSystem:
-		return "system prompt"
-	case role == task.RoleUser && turn == 0:
-		return "task"
-	case role == task.RoleUser:
-		return "observation"
-	default:
-		return "turn"
-	}
-}
-
-// firstDifference returns the first lines of two texts that differ.
-func firstDifference(want, got string) (string, string) {
-	wanted, found := strings.Split(want, "\n"), strings.Split(got, "\n")
-	for i := range max(len(wanted), len(found)) {
-		w, g := "(nothing)", "(nothing)"
-		if i < len(wanted) {
-			w = wanted[i]
-		}
-		if i < len(found) {
-			g = found[i]
-		}
-		if w != g {
-			return w, g
-		}
-	}
-	return "", ""
 }
 
 // PrintVerified writes a row for each sample, the differences below it, and the
