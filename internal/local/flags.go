@@ -14,7 +14,7 @@ var flags = []struct{ field, flag string }{
 	{"repository.include", "--include"},
 	{"environment.test.paths", "--test-path"},
 	{"environment.test.framework", "--framework"},
-	{"environment.image", "python3 in PATH, or --python-path"},
+	{"environment.image", "the programs in PATH, and --python-path"},
 }
 
 // flagsFor says what stands for the fields that a message names.

@@ -1,6 +1,7 @@
 package local
 
 import (
+	"context"
 	"fmt"
 	"os"
 	"os/exec"
@@ -135,23 +136,27 @@ func (o Options) recipe(checkout Checkout, environment string, model v1alpha1.Ba
 	}
 }
 
-// programs are what runs the code of a framework: in a cluster the image says
-// which one it is.
-var programs = map[v1alpha1.TestFramework]string{v1alpha1.TestPytest: "python3"}
+// identities are commands that print what runs the code of a framework: in a
+// cluster the image says which one it is.
+var identities = map[v1alpha1.TestFramework][]string{
+	v1alpha1.TestPytest: {"python3", "-c", "import sys; print(sys.executable, sys.version)"},
+}
 
-// environmentName stands for environment.image in the keys: another interpreter
-// in PATH, or another path to import from, gives another plan. What is installed
-// later into the same place goes unnoticed, as behind a tag that is moved.
-func environmentName(framework v1alpha1.TestFramework, pythonPath []string) (string, error) {
-	program := programs[framework]
-	if program == "" {
-		return "this machine", nil
+// environmentName stands for environment.image in the keys: another interpreter,
+// or another path to import from, gives another plan. What is installed later
+// into the same place goes unnoticed, as behind a tag that is moved.
+func environmentName(ctx context.Context, framework v1alpha1.TestFramework, pythonPath []string) (string, error) {
+	name := "this machine"
+	if command := identities[framework]; len(command) > 0 {
+		cmd := exec.CommandContext(ctx, command[0], command[1:]...)
+		cmd.Env = environ(nil, os.TempDir())
+		output, err := cmd.Output()
+		if err != nil {
+			return "", fmt.Errorf("--framework %s needs %s: install it, or put it into PATH: %w", framework, command[0], err)
+		}
+		name += ": " + strings.TrimSpace(string(output))
 	}
-	at, err := exec.LookPath(program)
-	if err != nil {
-		return "", fmt.Errorf("--framework %s needs %s: install it, or put it into PATH: %w", framework, program, err)
-	}
-	return strings.Join(append([]string{"this machine: " + at}, pythonPath...), string(os.PathListSeparator)), nil
+	return strings.Join(append([]string{name}, pythonPath...), string(os.PathListSeparator)), nil
 }
 
 // absoluteFolders checks folders that a flag names.

@@ -45,14 +45,14 @@ func TestOptionsCheck(t *testing.T) {
 func TestEnvironmentName(t *testing.T) {
 	first, second := t.TempDir(), t.TempDir()
 	for _, dir := range []string{first, second} {
-		put(t, filepath.Join(dir, "python3"), "#!/bin/sh\n")
+		put(t, filepath.Join(dir, "python3"), "#!/bin/sh\necho $0\n")
 		makeExecutable(t, filepath.Join(dir, "python3"))
 	}
 	names := map[string]bool{}
 	for _, path := range []string{first, second} {
 		t.Setenv("PATH", path)
 		for _, packages := range [][]string{nil, {"/a"}, {"/a", "/b"}} {
-			name, err := environmentName(v1alpha1.TestPytest, packages)
+			name, err := environmentName(t.Context(), v1alpha1.TestPytest, packages)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -63,7 +63,7 @@ func TestEnvironmentName(t *testing.T) {
 		t.Errorf("6 environments have %d names: %v", len(names), names)
 	}
 	t.Setenv("PATH", t.TempDir())
-	if _, err := environmentName(v1alpha1.TestPytest, nil); err == nil || !strings.Contains(err.Error(), "needs python3") {
+	if _, err := environmentName(t.Context(), v1alpha1.TestPytest, nil); err == nil || !strings.Contains(err.Error(), "needs python3") {
 		t.Errorf("without python3: %v", err)
 	}
 }

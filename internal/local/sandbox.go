@@ -169,7 +169,7 @@ func (s *Sandbox) Close() error {
 // inherited are the variables that commands get from the user: what programs
 // need to be found and to find their own files. Everything else differs between
 // people and terminals, or is a secret.
-var inherited = []string{"PATH", "HOME", "USER", "LOGNAME", "VIRTUAL_ENV", "CONDA_PREFIX", "LD_LIBRARY_PATH", "TZ"}
+var inherited = []string{"PATH", "HOME", "USER", "LOGNAME", "VIRTUAL_ENV", "CONDA_PREFIX", "PYENV_ROOT", "PYENV_VERSION", "LD_LIBRARY_PATH", "TZ"}
 
 // inheritedPrefix begins the variables of the Go tools.
 const inheritedPrefix = "GO"

@@ -75,7 +75,7 @@ func Open(ctx context.Context, display *Display, checkout Checkout, out string, 
 	if err != nil {
 		return nil, err
 	}
-	environment, err := environmentName(options.Framework, pythonPath)
+	environment, err := environmentName(ctx, options.Framework, pythonPath)
 	if err != nil {
 		return nil, err
 	}
