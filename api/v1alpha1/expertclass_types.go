@@ -266,6 +266,9 @@ const (
 	UnitRepositoryRecall UnitName = "RepositoryRecall"
 )
 
+// Units lists all units of experience, in the order in which people read of them.
+var Units = []UnitName{UnitSoftwareDesign, UnitContextualImplementation, UnitRepositoryRecall}
+
 // Unit is how much of one unit is generated.
 type Unit struct {
 	// name of the unit.

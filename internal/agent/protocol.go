@@ -3,6 +3,7 @@ package agent
 import (
 	"fmt"
 	"regexp"
+	"strconv"
 	"strings"
 	"unicode/utf8"
 
@@ -90,4 +91,22 @@ func clean(output string) string {
 func submission(output string) (string, bool) {
 	first, rest, _ := strings.Cut(strings.TrimLeft(output, " \t\r\n"), "\n")
 	return rest, strings.TrimSpace(first) == SubmitMarker
+}
+
+// Observation is what a user turn shows of a command's result.
+type Observation struct {
+	ReturnCode int
+	Output     string
+}
+
+// ParseObservation reads a user turn of the protocol. It reports false for one
+// that shows no result, as a task and a format error do.
+func ParseObservation(message string) (Observation, bool) {
+	rest, found := strings.CutPrefix(message, "<returncode>")
+	number, rest, closed := strings.Cut(rest, "</returncode>\n<output>\n")
+	code, err := strconv.Atoi(number)
+	if !found || !closed || err != nil {
+		return Observation{}, false
+	}
+	return Observation{ReturnCode: code, Output: strings.TrimSuffix(rest, "</output>")}, true
 }

@@ -1,6 +1,7 @@
 package agent
 
 import (
+	"fmt"
 	"strings"
 	"testing"
 
@@ -82,6 +83,26 @@ func TestObservation(t *testing.T) {
 	}
 }
 
+func TestParseObservation(t *testing.T) {
+	for message, want := range map[string]struct {
+		observed Observation
+		ok       bool
+	}{
+		observation(sandbox.Result{ExitCode: 3, Output: "a\n</output>\nb"}): {Observation{3, "a\n</output>\nb\n"}, true},
+		observation(sandbox.Result{}):                                       {Observation{0, ""}, true},
+		"Do it.":                                                            {},
+		formatError(0):                                                      {},
+		loopWarning:                                                         {},
+		"<returncode>x</returncode>\n<output>\n</output>": {},
+		"<returncode>1</returncode>":                      {},
+	} {
+		got, ok := ParseObservation(message)
+		if got != want.observed || ok != want.ok {
+			t.Errorf("%q gives %+v, %t", message, got, ok)
+		}
+	}
+}
+
 func FuzzProtocol(f *testing.F) {
 	f.Add("THOUGHT: x\n```bash\nls\n```", "out")
 	f.Add("```bash\n```bash\nls\n```\n```", SubmitMarker+"\n\xff")
@@ -95,8 +116,16 @@ func FuzzProtocol(f *testing.F) {
 		if !strings.HasPrefix(seen, "<returncode>0</returncode>\n<output>\n") || !strings.HasSuffix(seen, "</output>") {
 			t.Errorf("observation %q has another form", seen)
 		}
+		if parsed, ok := ParseObservation(seen); !ok || observationOf(parsed) != seen {
+			t.Errorf("observation %q is read as %+v, %t", seen, parsed, ok)
+		}
 		if len([]rune(seen)) > outputLimit+200 {
 			t.Errorf("observation has %d characters", len([]rune(seen)))
 		}
 	})
+}
+
+// observationOf writes what was read.
+func observationOf(o Observation) string {
+	return fmt.Sprintf("<returncode>%d</returncode>\n<output>\n%s</output>", o.ReturnCode, o.Output)
 }

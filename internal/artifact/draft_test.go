@@ -43,6 +43,23 @@ func TestResumeKeepsWhatBeginDiscards(t *testing.T) {
 	v.wantSealed(t, "models/0b", digest, files{"weights": "new"})
 }
 
+func TestInterruptedIsWhatResumeContinues(t *testing.T) {
+	v := makeVolume(t)
+	if found, err := v.Interrupted(folder); err != nil || found != "" {
+		t.Errorf("without a draft: %q, %v", found, err)
+	}
+	draft := v.begin(t, folder, files{"log": "a line\n"})
+	if found, err := v.Interrupted(folder); err != nil || found != draft.Path() {
+		t.Errorf("got %q, %v, want %q", found, err, draft.Path())
+	}
+	if err := draft.Discard(); err != nil {
+		t.Fatal(err)
+	}
+	if found, err := v.Interrupted(folder); err != nil || found != "" {
+		t.Errorf("after the draft: %q, %v", found, err)
+	}
+}
+
 func TestResumeStartsADraftWhereNoneIs(t *testing.T) {
 	v := makeVolume(t)
 	draft, err := v.Resume(folder)

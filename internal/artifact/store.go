@@ -96,6 +96,16 @@ func (s *Store) Resume(folder string) (*Draft, error) {
 	return s.draft(folder, numbered(folder, draftPrefix))
 }
 
+// Interrupted returns the absolute path of the draft that Resume would continue,
+// "" when there is none.
+func (s *Store) Interrupted(folder string) (string, error) {
+	drafts, err := s.beside(folder, draftPrefix)
+	if err != nil || len(drafts) == 0 {
+		return "", err
+	}
+	return s.Path(drafts[0])
+}
+
 // drafts lists the drafts of a folder, and ends removals that were interrupted.
 func (s *Store) drafts(folder string) ([]string, error) {
 	removed, err := s.beside(folder, removedPrefix)

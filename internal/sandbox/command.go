@@ -107,10 +107,12 @@ func (s *Server) run(ctx context.Context, command Command) (Result, error) {
 		return Result{}, errors.New(ended.Failed)
 	}
 	text, total, truncated := output.bounded()
-	return Result{
+	result := Result{
 		ExitCode: ended.ExitCode, TimedOut: ended.TimedOut, CPU: ended.CPU,
 		Output: text, OutputBytes: total, Truncated: truncated, Elapsed: time.Since(begin),
-	}, nil
+	}
+	s.options.Ran(result)
+	return result, nil
 }
 
 // converse orders a command and reads its outcome. A keeper that does not
@@ -136,7 +138,10 @@ func (s *Server) startKeeper(command Command, control *os.File, run *execution) 
 	}
 	cmd := &exec.Cmd{
 		Path: s.executable, Args: []string{keeperName}, Dir: command.Dir,
-		Env: environ(os.Environ(), command.Env), Stdout: w, Stderr: w, ExtraFiles: []*os.File{control},
+		Env: environ(s.options.Environ, command.Env), Stdout: w, Stderr: w, ExtraFiles: []*os.File{control},
+		// A terminal's interrupt goes to the foreground process group. A keeper must
+		// not die of it: that would look as if the command had been killed.
+		SysProcAttr: &syscall.SysProcAttr{Setpgid: true},
 	}
 	err = s.children.start(cmd, run)
 	if err := errors.Join(err, w.Close()); err != nil {

@@ -286,3 +286,38 @@ func BenchmarkRun(b *testing.B) {
 		}
 	})
 }
+
+// Commands inherit what the options say, their results are told, and the keeper
+// is out of the way of signals to the server's process group: a terminal's
+// interrupt must not look as if the command had been killed.
+func TestRunByOptions(t *testing.T) {
+	var mu sync.Mutex
+	var told []Result
+	b := startBox(t, func(o *Options) {
+		o.Environ = []string{"PATH=" + os.Getenv("PATH"), "OWN=1"}
+		o.Ran = func(result Result) {
+			mu.Lock()
+			defer mu.Unlock()
+			told = append(told, result)
+		}
+	})
+	t.Setenv("NOT_INHERITED", "x")
+	result, err := b.Run(t.Context(), Command{
+		Args: []string{"sh", "-c", `echo "$OWN$NOT_INHERITED" && cut -d' ' -f5 /proc/$PPID/stat`}, Dir: ".", Timeout: time.Minute,
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	own, group, _ := strings.Cut(strings.TrimSpace(result.Output), "\n")
+	if own != "1" {
+		t.Errorf("the command inherits %q", own)
+	}
+	if number, err := strconv.Atoi(group); err != nil || number == syscall.Getpgrp() {
+		t.Errorf("the keeper is in process group %q, which is the server's %d", group, syscall.Getpgrp())
+	}
+	mu.Lock()
+	defer mu.Unlock()
+	if len(told) != 1 || told[0].Output != result.Output {
+		t.Errorf("told %+v", told)
+	}
+}

@@ -41,6 +41,12 @@ type Options struct {
 	Patience time.Duration
 	// Log gets what people who look at the sidecar may want to know.
 	Log *slog.Logger
+	// Environ is what commands inherit, as NAME=value; nil is the server's own
+	// environment.
+	Environ []string
+	// Ran gets the result of every command that ended. It may be nil; commands that
+	// run side by side call it side by side.
+	Ran func(Result)
 }
 
 // Server is the sidecar's side of a Box.
@@ -74,6 +80,12 @@ func NewServer(options Options) (*Server, error) {
 	}
 	if options.Log == nil {
 		options.Log = slog.New(slog.DiscardHandler)
+	}
+	if options.Environ == nil {
+		options.Environ = os.Environ()
+	}
+	if options.Ran == nil {
+		options.Ran = func(Result) {}
 	}
 	s := &Server{options: options, executable: executable}
 	if s.root, err = openRoot(options.Root); err != nil {

@@ -33,6 +33,18 @@ func NewRemote(home, rawURL string, credential Credential) (*Remote, error) {
 	return &Remote{url: rawURL, home: home, credential: credential, env: env}, nil
 }
 
+// NewLocalRemote prepares the environment for a repository in an absolute folder
+// of this machine, which no URL of a tenant ever names.
+func NewLocalRemote(home, folder string) (*Remote, error) {
+	remote, err := NewRemote(home, folder, Credential{})
+	if err != nil {
+		return nil, err
+	}
+	// The last value of a variable counts.
+	remote.env = append(remote.env, "GIT_ALLOW_PROTOCOL=file")
+	return remote, nil
+}
+
 // UnsoundError is the end of a fetch whose objects git refuses, because a history
 // that is checked out or continued would be dangerous: a path .git or .., a
 // broken object.

@@ -29,6 +29,9 @@ type Runner struct {
 	// Artifacts is the root of the artifact volume, Sockets the folder of the
 	// sidecars' sockets, TerminationLog the file that carries the result.
 	Artifacts, Sockets, TerminationLog string
+	// Index is the shard of Experience, from 0; nil reads it from the variable that
+	// an Indexed Job sets.
+	Index *int32
 	// Out gets progress and record lines.
 	Out io.Writer
 	Log *slog.Logger
@@ -119,7 +122,7 @@ func (r *Runner) run(ctx context.Context, spec contract.StageSpec) (contract.Sta
 		return result, err
 	}
 	env := Env{Spec: spec, Store: store, Log: r.Log, Progress: r.progress()}
-	if env.Index, err = shardIndex(); err != nil {
+	if env.Index, err = r.shardIndex(); err != nil {
 		return contract.StageResult{}, err
 	}
 	if err := r.connect(ctx, &env); err != nil {
@@ -196,8 +199,12 @@ func reuse(store *artifact.Store, spec contract.StageSpec) (contract.StageResult
 	return contract.StageResult{}, false, store.Remove(folder)
 }
 
-// shardIndex reads the index that an Indexed Job gives its pod; 0 elsewhere.
-func shardIndex() (int32, error) {
+// shardIndex is the runner's own index, or the one that an Indexed Job gives its
+// pod; 0 elsewhere.
+func (r *Runner) shardIndex() (int32, error) {
+	if r.Index != nil {
+		return *r.Index, nil
+	}
 	value, ok := os.LookupEnv("JOB_COMPLETION_INDEX")
 	if !ok || value == "" {
 		return 0, nil

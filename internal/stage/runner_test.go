@@ -537,7 +537,14 @@ func TestShardIndex(t *testing.T) {
 		if err := os.Unsetenv("JOB_COMPLETION_INDEX"); err != nil {
 			t.Fatal(err)
 		}
-		if index, err := shardIndex(); index != 0 || err != nil {
+		if index, err := new(Runner).shardIndex(); index != 0 || err != nil {
+			t.Errorf("index %d, error %v", index, err)
+		}
+	})
+	t.Run("the runner's own", func(t *testing.T) {
+		t.Setenv("JOB_COMPLETION_INDEX", "9")
+		own := int32(3)
+		if index, err := (&Runner{Index: &own}).shardIndex(); index != 3 || err != nil {
 			t.Errorf("index %d, error %v", index, err)
 		}
 	})

@@ -58,6 +58,20 @@ func (Tokenizer) Count(ctx context.Context, baseModel string, samples []task.Sam
 	return parseCounts(&output, len(samples))
 }
 
+// Check finds out whether python3 is there and has what Count needs. It loads
+// nothing.
+func (Tokenizer) Check(ctx context.Context) error {
+	cmd := exec.CommandContext(ctx, "python3", "-c", "import importlib.util, sys; sys.exit(importlib.util.find_spec('transformers') is None)")
+	cmd.Env = os.Environ()
+	for name, value := range environment(os.TempDir()) {
+		cmd.Env = append(cmd.Env, name+"="+value)
+	}
+	if err := cmd.Run(); err != nil {
+		return stage.Fail(v1alpha1.FailureConfiguration, err, "python3 cannot import transformers, which counts tokens: install it for python3, or name its folder in PYTHONPATH")
+	}
+	return nil
+}
+
 // tokenizerFailure keeps the class that the script's exit code says.
 func tokenizerFailure(state *os.ProcessState, err error, said string) error {
 	lines := strings.Split(strings.TrimSpace(said), "\n")

@@ -3,6 +3,7 @@ package trl
 import (
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -210,5 +211,21 @@ func TestProgress(t *testing.T) {
 				t.Errorf("got %+v, %v", got, ok)
 			}
 		})
+	}
+}
+
+// Check asks the python3 that Count will use.
+func TestTokenizerCheck(t *testing.T) {
+	packages := t.TempDir()
+	if err := os.WriteFile(filepath.Join(packages, "transformers.py"), nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	t.Setenv("PYTHONPATH", packages)
+	if err := (Tokenizer{}).Check(t.Context()); err != nil {
+		t.Error(err)
+	}
+	t.Setenv("PATH", t.TempDir())
+	if err := (Tokenizer{}).Check(t.Context()); err == nil || !strings.Contains(err.Error(), "cannot import transformers") {
+		t.Errorf("without python3: %v", err)
 	}
 }

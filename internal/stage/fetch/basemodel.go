@@ -40,7 +40,12 @@ func (s Sources) baseModel(ctx context.Context, env stage.Env) (string, error) {
 	if missing := missingFiles(names); missing != "" {
 		return "", wrongModel(model, nil, "the folder holds no "+missing)
 	}
-	draft, err := env.Store.Begin(folder)
+	return copyModel(ctx, env, root, names)
+}
+
+// copyModel seals a copy of the named files.
+func copyModel(ctx context.Context, env stage.Env, root *os.Root, names []string) (string, error) {
+	draft, err := env.Store.Begin(env.Spec.Keys.BaseModelFolder())
 	if err != nil {
 		return "", err
 	}
@@ -49,6 +54,7 @@ func (s Sources) baseModel(ctx context.Context, env stage.Env) (string, error) {
 			return "", errors.Join(err, draft.Discard())
 		}
 	}
+	model := env.Spec.Recipe.BaseModel
 	return draft.Seal(artifact.Manifest{Stage: string(v1alpha1.StageFetch), Key: env.Spec.Keys.BaseModel, Tools: map[string]string{"model": model.Name, "revision": model.Revision}})
 }
 

@@ -23,6 +23,8 @@ type Sources struct {
 	// BaseModels is the platform's volume with base models, GitSecret the folder
 	// of the mounted git Secret, which may not be there.
 	BaseModels, GitSecret string
+	// folder of this machine to fetch from in place of the recipe's URL.
+	folder string
 }
 
 // Run fetches the snapshot and the base model, and reports which later outputs
@@ -100,7 +102,7 @@ func (s Sources) snapshot(ctx context.Context, env stage.Env, counts map[string]
 	if err != nil {
 		return "", false, err
 	}
-	clone := repository{git: draft.Path(), spec: env.Spec, secret: s.GitSecret}
+	clone := repository{git: draft.Path(), spec: env.Spec, secret: s.GitSecret, folder: s.folder}
 	if err := clone.write(ctx, counts); err != nil {
 		return "", false, errors.Join(classified(err), draft.Discard())
 	}

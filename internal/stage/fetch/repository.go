@@ -31,6 +31,8 @@ type repository struct {
 	git    string
 	spec   contract.StageSpec
 	secret string
+	// folder of this machine to fetch from; "" fetches from the recipe's URL.
+	folder string
 }
 
 func (r repository) bare() string { return filepath.Join(r.git, snapshot.RepositoryFolder) }
@@ -64,12 +66,7 @@ func (r repository) fetch(ctx context.Context) error {
 		return err
 	}
 	defer func() { _ = remove() }() // an emptyDir: what stays ends with the pod
-	url := r.spec.Recipe.Repository.URL
-	credential, err := source.CredentialFromFolder(r.secret, url)
-	if err != nil {
-		return err
-	}
-	remote, err := source.NewRemote(home, url, credential)
+	remote, err := r.remote(home)
 	if err != nil {
 		return err
 	}
@@ -85,6 +82,18 @@ func (r repository) fetch(ctx context.Context) error {
 		return nil
 	}
 	return r.explain(ctx, errors.Join(refErr, err))
+}
+
+func (r repository) remote(home string) (*source.Remote, error) {
+	if r.folder != "" {
+		return source.NewLocalRemote(home, r.folder)
+	}
+	url := r.spec.Recipe.Repository.URL
+	credential, err := source.CredentialFromFolder(r.secret, url)
+	if err != nil {
+		return nil, err
+	}
+	return source.NewRemote(home, url, credential)
 }
 
 func (r repository) explain(ctx context.Context, err error) error {

@@ -1,0 +1,203 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/repoexpert/operator/api/v1alpha1"
+	"github.com/repoexpert/operator/internal/contract"
+	"github.com/repoexpert/operator/internal/local"
+	"github.com/repoexpert/operator/internal/recipe/trl"
+)
+
+// exitInterrupted is a shell's exit code for a program that SIGINT ended.
+const exitInterrupted = 130
+
+// localCommand runs stages on a checkout of this machine.
+type localCommand struct {
+	checkout string
+	out      string
+	options  local.Options
+	units    []string
+}
+
+func newLocal() []*cobra.Command {
+	return []*cobra.Command{
+		newLocalStage(v1alpha1.StagePlan, "plan", "Plan what can be learned of a checkout, on this machine",
+			`plan snapshots the checkout's commit, runs its tests and lists the candidates of every
+unit of experience.`),
+		newLocalStage(v1alpha1.StageExperience, "experience", "Make verified samples of a checkout, on this machine",
+			`experience executes the candidates of the plan, which it makes first where it is not
+there, and keeps what its tests verify.`),
+		newLocalStage(v1alpha1.StageCurate, "curate", "Make a data set of a checkout, on this machine",
+			`curate makes the data set of the samples, which it makes first where they are not
+there. It counts tokens with the tokenizer of a base model, so it needs --model and a
+python3 with transformers; where that is not among its own packages, name its folder in
+the environment variable PYTHONPATH.`),
+	}
+}
+
+const aboutLocal = `
+
+It runs the very code of the pods, in this process, on the commit that HEAD names; what is
+not committed plays no part. Outputs go to --out, sealed and named by their inputs: a stage
+whose inputs have not changed is reused, and one that was interrupted goes on at its next
+task.
+
+` + local.Notice
+
+func newLocalStage(stage v1alpha1.StageName, use, short, long string) *cobra.Command {
+	c := &localCommand{options: local.DefaultOptions()}
+	cmd := &cobra.Command{
+		Use: use, Short: short, Long: long + aboutLocal, Args: cobra.NoArgs,
+		Example: "  worker " + use + " --local ~/src/boltons --unit ContextualImplementation=20 --unit SoftwareDesign=10",
+		RunE:    func(cmd *cobra.Command, _ []string) error { return c.run(cmd, stage) },
+	}
+	c.options.Units = nil
+	addCheckout(cmd, &c.checkout)
+	cmd.Flags().StringVar(&c.out, "out", "", "folder of the outputs (default: one in your cache, by the checkout's path)")
+	addEnvironment(cmd, &c.options)
+	cmd.Flags().StringArrayVar(&c.options.TestPaths, "test-path", nil, "file or folder of tests below the root; may be repeated (default: the runner's own discovery)")
+	cmd.Flags().StringArrayVar(&c.units, "unit", nil, "UNIT=SAMPLES, how much of a unit is made; may be repeated (default: every unit, 50 each)")
+	cmd.Flags().StringArrayVar(&c.options.Include, "include", nil, "file or folder below the root that experience is mined from; may be repeated (default: all)")
+	cmd.Flags().StringArrayVar(&c.options.Exclude, "exclude", nil, "file or folder below the root that experience is never mined from; may be repeated")
+	cmd.Flags().Int32Var(&c.options.Shards, "shards", c.options.Shards, "parts that experience is made in, one after another; each is sealed when it ends")
+	cmd.Flags().Int64Var(&c.options.Seed, "seed", c.options.Seed, "seed of sampling")
+	cmd.Flags().Int32Var(&c.options.HoldoutPercent, "holdout-percent", c.options.HoldoutPercent, "share of the functions that no sample may show")
+	cmd.Flags().Int32Var(&c.options.MinSamples, "min-samples", c.options.MinSamples, "samples below which plan and curate fail")
+	if stage == v1alpha1.StageCurate {
+		cmd.Flags().StringVar(&c.options.Model, "model", "", "folder of a base model in the format of Hugging Face; only its tokenizer is read")
+		cmd.Flags().Int32Var(&c.options.MaxLength, "max-length", c.options.MaxLength, "longest sample in tokens; longer ones are dropped")
+	}
+	return cmd
+}
+
+func addCheckout(cmd *cobra.Command, checkout *string) {
+	cmd.Flags().StringVar(checkout, "local", "", "folder of a git checkout")
+}
+
+// addEnvironment adds the flags that say how the checkout's code runs.
+func addEnvironment(cmd *cobra.Command, options *local.Options) {
+	cmd.Flags().StringVar((*string)(&options.Framework), "framework", string(options.Framework), "test framework")
+	cmd.Flags().StringArrayVar(&options.PythonPath, "python-path", nil, "folder that the checkout's code may import from besides the packages of python3; may be repeated")
+	cmd.Flags().DurationVar(&options.TestTimeout, "test-timeout", options.TestTimeout, "limit of one run of the tests")
+	cmd.Flags().DurationVar(&options.CommandTimeout, "command-timeout", options.CommandTimeout, "limit of one command of an agent")
+}
+
+func (c *localCommand) run(cmd *cobra.Command, stage v1alpha1.StageName) (err error) {
+	ctx := cmd.Context()
+	fmt.Fprintln(os.Stderr, local.Notice)
+	if err := c.complete(ctx, stage); err != nil {
+		return err
+	}
+	display := local.NewDisplay(os.Stderr)
+	checkout, err := openCheckout(ctx, display, c.checkout)
+	if err != nil {
+		return err
+	}
+	out := c.out
+	if out == "" {
+		if out, err = local.DefaultOutput(checkout); err != nil {
+			return err
+		}
+	}
+	session, err := local.Open(ctx, display, checkout, out, c.options)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, session.Close()) }()
+	if err := session.Run(ctx, stage); err != nil {
+		return ended(ctx, display, err)
+	}
+	summary, err := session.Summarize()
+	if err != nil {
+		return err
+	}
+	return summary.Print(cmd.OutOrStdout())
+}
+
+// complete reads the flags that are lists of pairs, and checks early what a later
+// stage needs.
+func (c *localCommand) complete(ctx context.Context, stage v1alpha1.StageName) error {
+	c.options.Units = local.DefaultOptions().Units
+	if len(c.units) > 0 {
+		units, err := parseUnits(c.units)
+		if err != nil {
+			return err
+		}
+		c.options.Units = units
+	}
+	if stage != v1alpha1.StageCurate {
+		return nil
+	}
+	if c.options.Model == "" {
+		return errors.New("curate counts tokens: name with --model the folder of a base model, such as one that " +
+			`"hf download HuggingFaceTB/SmolLM2-135M-Instruct --local-dir FOLDER" made`)
+	}
+	return trl.Tokenizer{}.Check(ctx)
+}
+
+// parseUnits reads UNIT=SAMPLES.
+func parseUnits(pairs []string) ([]v1alpha1.Unit, error) {
+	var units []v1alpha1.Unit
+	for _, pair := range pairs {
+		name, number, _ := strings.Cut(pair, "=")
+		samples, err := strconv.ParseInt(number, 10, 32)
+		if err != nil {
+			return nil, fmt.Errorf("--unit %.80q: want UNIT=SAMPLES, such as SoftwareDesign=20", pair)
+		}
+		if slices.ContainsFunc(units, func(u v1alpha1.Unit) bool { return string(u.Name) == name }) {
+			return nil, fmt.Errorf("--unit %.80q: the unit is named twice", pair)
+		}
+		units = append(units, v1alpha1.Unit{Name: v1alpha1.UnitName(name), Samples: int32(samples)})
+	}
+	return units, nil
+}
+
+// openCheckout opens a checkout and says what of it counts.
+func openCheckout(ctx context.Context, display *local.Display, dir string) (local.Checkout, error) {
+	if dir == "" {
+		return local.Checkout{}, errors.New("--local: name the folder of a git checkout")
+	}
+	checkout, err := local.OpenCheckout(ctx, dir)
+	if err != nil {
+		return checkout, err
+	}
+	display.Event("%s at commit %s", checkout.Dir, checkout.Commit)
+	if n := len(checkout.Uncommitted); n > 0 {
+		display.Event("%d changes are not committed and are ignored: %s", n, some(checkout.Uncommitted))
+	}
+	return checkout, nil
+}
+
+// some lists the first of many.
+func some(items []string) string {
+	const shown = 5
+	text := strings.Join(items[:min(len(items), shown)], ", ")
+	if len(items) > shown {
+		text += fmt.Sprintf(" and %d more", len(items)-shown)
+	}
+	return text
+}
+
+// ended tells people how a stage ended and gives the exit code that a pod's would
+// have.
+func ended(ctx context.Context, display *local.Display, err error) error {
+	if ctx.Err() != nil {
+		display.Event("interrupted: the same command goes on at the next task")
+		return exitError(exitInterrupted)
+	}
+	var failure *local.Failure
+	if errors.As(err, &failure) {
+		display.Event("%s", failure)
+		return exitError(contract.ExitCode(failure.Class))
+	}
+	return err
+}

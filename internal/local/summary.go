@@ -1,0 +1,328 @@
+package local
+
+import (
+	"cmp"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"maps"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"text/tabwriter"
+	"time"
+
+	"github.com/repoexpert/operator/api/v1alpha1"
+	"github.com/repoexpert/operator/internal/stage"
+	"github.com/repoexpert/operator/internal/stage/curate"
+	"github.com/repoexpert/operator/internal/stage/experience"
+	"github.com/repoexpert/operator/internal/task"
+)
+
+// Names of Experience's counts, after the unit's.
+const (
+	countCandidates = ".candidates"
+	countRun        = ".run"
+	countKept       = ".kept"
+	countCPU        = ".cpuMillis"
+)
+
+// unitOf returns the unit that a count with this ending belongs to.
+func unitOf(count, ending string) (v1alpha1.UnitName, bool) {
+	name, ok := strings.CutSuffix(count, ending)
+	return v1alpha1.UnitName(name), ok && name != "" && !strings.Contains(name, ".")
+}
+
+// UnitFigures is what became of the candidates of one unit.
+type UnitFigures struct {
+	Unit v1alpha1.UnitName
+	// Candidates are all of the plan; those that were run are verified or rejected.
+	Candidates, Run, Verified int64
+	// Rejected counts the rejected ones by code.
+	Rejected map[string]int64
+	// Dropped counts the verified ones that Curate left out, by code; Kept are the
+	// others. Both mean something only if Curated.
+	Curated bool
+	Dropped map[string]int64
+	Kept    int64
+	// CPU is what the tasks used in the sandbox, rejected ones included.
+	CPU time.Duration
+}
+
+// check says which figures contradict each other.
+func (f UnitFigures) check() error {
+	rejected, dropped := sum(f.Rejected), sum(f.Dropped)
+	switch {
+	case f.Run > f.Candidates:
+		return fmt.Errorf("%s: %d of %d candidates were run", f.Unit, f.Run, f.Candidates)
+	case f.Run != f.Verified+rejected:
+		return fmt.Errorf("%s: %d were run, but %d verified and %d rejected", f.Unit, f.Run, f.Verified, rejected)
+	case f.Curated && f.Verified != f.Kept+dropped:
+		return fmt.Errorf("%s: %d were verified, but %d kept and %d dropped", f.Unit, f.Verified, f.Kept, dropped)
+	}
+	return nil
+}
+
+func sum(counts map[string]int64) int64 {
+	var total int64
+	for _, n := range counts {
+		total += n
+	}
+	return total
+}
+
+// Summary is what a session made.
+type Summary struct {
+	// Units are those that Experience counted, by name; none before it ran.
+	Units []UnitFigures
+	// Plan are the plan's counts.
+	Plan map[string]int64
+	// Stages that ran, in order, with what each cost.
+	Stages []StageFigures
+	// PeakMemory of this process, in bytes.
+	PeakMemory int64
+}
+
+// StageFigures is what one stage cost in this session.
+type StageFigures struct {
+	Name   v1alpha1.StageName
+	Reused bool
+	Usage  Usage
+}
+
+// Summarize reads the sealed outputs of the stages that ran. Figures that
+// contradict each other are an error.
+func (s *Session) Summarize() (Summary, error) {
+	var summary Summary
+	var err error
+	if summary.PeakMemory, err = PeakMemory(); err != nil {
+		return summary, err
+	}
+	for _, ran := range s.run.Status.Stages {
+		summary.Stages = append(summary.Stages, StageFigures{ran.Name, s.results[ran.Name].Reused, s.usage[ran.Name]})
+	}
+	if manifest, _, err := s.store.Lookup(s.output(v1alpha1.StagePlan)); err == nil {
+		summary.Plan = manifest.Counts
+	}
+	if _, ran := s.results[v1alpha1.StageExperience]; !ran {
+		return summary, nil
+	}
+	units := map[v1alpha1.UnitName]*UnitFigures{}
+	for i := range s.run.Spec.Recipe.Experience.Shards {
+		if err := s.addShard(units, stage.ShardFolder(s.output(v1alpha1.StageExperience), i)); err != nil {
+			return summary, err
+		}
+	}
+	if _, ran := s.results[v1alpha1.StageCurate]; ran {
+		if err := s.addCard(units); err != nil {
+			return summary, err
+		}
+	}
+	for _, name := range slices.Sorted(maps.Keys(units)) {
+		if err := units[name].check(); err != nil {
+			return summary, fmt.Errorf("the figures do not add up: %w", err)
+		}
+		summary.Units = append(summary.Units, *units[name])
+	}
+	return summary, nil
+}
+
+// addShard adds what a shard counted, and holds it against its files.
+func (s *Session) addShard(units map[v1alpha1.UnitName]*UnitFigures, folder string) error {
+	manifest, _, err := s.store.Lookup(folder)
+	if err != nil {
+		return err
+	}
+	place, err := s.store.Path(folder)
+	if err != nil {
+		return err
+	}
+	samples, err := task.ReadFile[task.Sample](filepath.Join(place, experience.SamplesFile))
+	if err != nil {
+		return err
+	}
+	rejections, err := task.ReadFile[task.Rejection](filepath.Join(place, experience.RejectionsFile))
+	if err != nil {
+		return err
+	}
+	addCounts(units, manifest.Counts)
+	var kept int64
+	for name, count := range manifest.Counts {
+		if _, ok := unitOf(name, countKept); ok {
+			kept += count
+		}
+	}
+	if kept != int64(len(samples)) {
+		return fmt.Errorf("the figures do not add up: %s counts %d samples and holds %d", folder, kept, len(samples))
+	}
+	for _, sample := range samples {
+		figures(units, sample.Meta.Unit).Verified++
+	}
+	for _, rejection := range rejections {
+		figures(units, rejection.Unit).Rejected[rejection.Code]++
+	}
+	return nil
+}
+
+func figures(units map[v1alpha1.UnitName]*UnitFigures, name v1alpha1.UnitName) *UnitFigures {
+	if units[name] == nil {
+		units[name] = &UnitFigures{Unit: name, Rejected: map[string]int64{}, Dropped: map[string]int64{}}
+	}
+	return units[name]
+}
+
+func addCounts(units map[v1alpha1.UnitName]*UnitFigures, counts map[string]int64) {
+	for name, count := range counts {
+		if unit, ok := unitOf(name, countCandidates); ok {
+			figures(units, unit).Candidates += count
+		}
+		if unit, ok := unitOf(name, countRun); ok {
+			figures(units, unit).Run += count
+		}
+		if unit, ok := unitOf(name, countCPU); ok {
+			figures(units, unit).CPU += time.Duration(count) * time.Millisecond
+		}
+	}
+}
+
+// addCard adds what Curate dropped and kept.
+func (s *Session) addCard(units map[v1alpha1.UnitName]*UnitFigures) error {
+	place, err := s.store.Path(s.output(v1alpha1.StageCurate))
+	if err != nil {
+		return err
+	}
+	content, err := os.ReadFile(filepath.Join(place, curate.CardData))
+	if err != nil {
+		return err
+	}
+	var card curate.Card
+	if err := json.Unmarshal(content, &card); err != nil {
+		return fmt.Errorf("%s: %w", curate.CardData, err)
+	}
+	for _, unit := range card.Units {
+		f := figures(units, unit.Name)
+		f.Curated, f.Kept = true, int64(unit.Trained)
+		for code, n := range unit.Dropped {
+			f.Dropped[code] += int64(n)
+		}
+	}
+	return nil
+}
+
+// Print writes the summary as tables.
+func (s Summary) Print(out io.Writer) error {
+	var err error
+	switch {
+	case len(s.Units) > 0:
+		err = tabulate(out, tabwriter.AlignRight, s.unitRows())
+	case len(s.Plan) > 0:
+		var rows strings.Builder
+		for _, name := range slices.Sorted(maps.Keys(s.Plan)) {
+			fmt.Fprintf(&rows, "%s\t%d\n", name, s.Plan[name])
+		}
+		err = tabulate(out, 0, rows.String())
+	}
+	if err := errors.Join(err, tabulate(out, tabwriter.AlignRight, s.costRows())); err != nil {
+		return err
+	}
+	_, err = fmt.Fprintf(out, "\nCPU of this call: sandbox is all that ran in the boxes, tasks what Experience counts of it,\n"+
+		"worker is this process with its git and its keepers. Peak memory of the worker: %d MiB.\n", s.PeakMemory>>20)
+	return err
+}
+
+// tabulate writes rows whose cells end with tabs.
+func tabulate(out io.Writer, flags uint, rows string) error {
+	table := tabwriter.NewWriter(out, 0, 0, 2, ' ', flags)
+	_, err := io.WriteString(table, rows)
+	return errors.Join(err, table.Flush())
+}
+
+func (s Summary) unitRows() string {
+	var rows strings.Builder
+	rows.WriteString("unit\tcandidates\trun\tnot run\tverified\trejected\tdropped\tkept\tCPU s\tCPU s/verified\t  rejected and dropped, by reason\n")
+	total := UnitFigures{Unit: "all", Rejected: map[string]int64{}, Dropped: map[string]int64{}}
+	for _, f := range s.Units {
+		rows.WriteString(f.row())
+		total.add(f)
+	}
+	return rows.String() + total.row()
+}
+
+func (f *UnitFigures) add(other UnitFigures) {
+	f.Candidates += other.Candidates
+	f.Run += other.Run
+	f.Verified += other.Verified
+	f.Kept += other.Kept
+	f.CPU += other.CPU
+	f.Curated = f.Curated || other.Curated
+	for code, n := range other.Rejected {
+		f.Rejected[code] += n
+	}
+	for code, n := range other.Dropped {
+		f.Dropped[code] += n
+	}
+}
+
+func (f UnitFigures) row() string {
+	dropped, kept, each := "-", "-", "-"
+	if f.Curated {
+		dropped, kept = fmt.Sprint(sum(f.Dropped)), fmt.Sprint(f.Kept)
+	}
+	if f.Verified > 0 && f.CPU > 0 {
+		each = fmt.Sprintf("%.2f", f.CPU.Seconds()/float64(f.Verified))
+	}
+	return fmt.Sprintf("%s\t%d\t%d\t%d\t%d\t%d\t%s\t%s\t%s\t%s\t  %s\n", f.Unit, f.Candidates, f.Run,
+		f.Candidates-f.Run, f.Verified, sum(f.Rejected), dropped, kept, seconds(f.CPU), each, reasons(f.Rejected, f.Dropped))
+}
+
+// shownReasons bounds the reasons in a row.
+const shownReasons = 3
+
+// reasons lists the commonest reasons of both sorts.
+func reasons(all ...map[string]int64) string {
+	counts := map[string]int64{}
+	for _, some := range all {
+		for code, n := range some {
+			counts[code] += n
+		}
+	}
+	codes := slices.SortedFunc(maps.Keys(counts), func(a, b string) int {
+		return cmp.Or(cmp.Compare(counts[b], counts[a]), cmp.Compare(a, b))
+	})
+	var parts []string
+	var others int64
+	for i, code := range codes {
+		if i < shownReasons {
+			parts = append(parts, fmt.Sprintf("%d %s", counts[code], code))
+		} else {
+			others += counts[code]
+		}
+	}
+	if others > 0 {
+		parts = append(parts, fmt.Sprintf("%d of others", others))
+	}
+	return strings.Join(parts, ", ")
+}
+
+func (s Summary) costRows() string {
+	var rows strings.Builder
+	rows.WriteString("\nstage\twall s\tCPU s\tsandbox\tof it tasks\tworker\t\n")
+	var total Usage
+	for _, f := range s.Stages {
+		note := ""
+		if f.Reused {
+			note = "  reused"
+		}
+		rows.WriteString(f.Usage.row(string(f.Name), note))
+		total = total.plus(f.Usage)
+	}
+	return rows.String() + total.row("all", "")
+}
+
+func (u Usage) row(name, note string) string {
+	return fmt.Sprintf("%s\t%s\t%s\t%s\t%s\t%s\t%s\n", name, seconds(u.Wall), seconds(u.CPU), seconds(u.Sandbox), seconds(u.Tasks), seconds(u.Own()), note)
+}
+
+func seconds(d time.Duration) string { return fmt.Sprintf("%.1f", d.Seconds()) }
