@@ -203,7 +203,7 @@ func (v Verification) replayAll(ctx context.Context, display *Display, pythonPat
 	}
 	defer graderBox.Close()
 	env.Agent, env.Grader = agentBox, graderBox
-	replays, err := experience.Replays(env)
+	replays, err := experience.Replays(ctx, env)
 	if err != nil {
 		return nil, err
 	}

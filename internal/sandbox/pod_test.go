@@ -216,7 +216,9 @@ func TestTheKubeletEndsTheServerAndCommandsDoNot(t *testing.T) {
 	}
 	started := filepath.Join(p.scratch, "started")
 	ended := make(chan Result, 1)
-	go func() { ended <- p.shell(t, "kill -TERM 1; touch "+started+"; sleep 1000", func(c *Command) { c.Timeout = 3 * time.Second }) }()
+	go func() {
+		ended <- p.shell(t, "kill -TERM 1; touch "+started+"; sleep 1000", func(c *Command) { c.Timeout = 3 * time.Second })
+	}()
 	await(t, "a command to run", func() bool { _, err := os.Stat(started); return err == nil })
 	server := p.first(t)
 	if err := syscall.Kill(server, syscall.SIGTERM); err != nil {

@@ -20,7 +20,9 @@ func TestExploringCommands(t *testing.T) {
 	d := New().Dialect()
 	file := language.Component{Path: "shop/shop.go", Name: "shop"}
 	shelf := language.Component{Class: true, Path: "shop/shop.go", Name: "Shelf", StartLine: 16, EndLine: 20}
-	using := func(c language.Component) string { return "grep -rlwE '" + d.UsersPattern(c) + "' --include='*.go' . | sort" }
+	using := func(c language.Component) string {
+		return "grep -rlwE '" + d.UsersPattern(c) + "' --include='*.go' . | sort"
+	}
 	cases := map[string]struct{ command, want string }{
 		"what a file declares": {d.OutlineCommand(file), "type Shelf struct {\nfunc (s *Shelf) Add(book string) {\nfunc (s Shelves[T]) Add() {}\n"},
 		"methods of a type":    {d.OutlineCommand(shelf), "func (s *Shelf) Add(book string) {\n"},

@@ -7,7 +7,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"github.com/repoexpert/operator/internal/stage/experience"
+	"github.com/repoexpert/operator/internal/language/python"
 	"github.com/repoexpert/operator/internal/task"
 )
 
@@ -54,7 +54,7 @@ func TestCausality(t *testing.T) {
 	}
 	for name, c := range cases {
 		t.Run(name, func(t *testing.T) {
-			seen, all := causality(edited(newWorld(t), "mask-a1", c.shown, c.body), experience.ForeignNames)
+			seen, all := causality(edited(newWorld(t), "mask-a1", c.shown, c.body), python.New().Dialect().ForeignNames)
 			if seen != c.seen || all != c.all {
 				t.Errorf("%d of %d, want %d of %d", seen, all, c.seen, c.all)
 			}
@@ -68,7 +68,7 @@ func TestCausesComeBefore(t *testing.T) {
 	sample := w.played(implementation, "mask-a1",
 		turn("Is it ring?", "grep -n ring ."), turn("Write.", "cat > a.py <<'EOF'\n    return ring\nEOF"), turn("Submit.", "pwd"))
 	sample.Messages[4].Content = "ring"
-	if shown, all := causality(signed(sample), experience.ForeignNames); shown != 0 || all != 1 {
+	if shown, all := causality(signed(sample), python.New().Dialect().ForeignNames); shown != 0 || all != 1 {
 		t.Errorf("%d of %d", shown, all)
 	}
 }

@@ -11,9 +11,9 @@ import (
 	"github.com/repoexpert/operator/api/v1alpha1"
 	"github.com/repoexpert/operator/internal/artifact"
 	"github.com/repoexpert/operator/internal/contract"
+	"github.com/repoexpert/operator/internal/language/adapters"
 	"github.com/repoexpert/operator/internal/recipe/trl"
 	"github.com/repoexpert/operator/internal/stage"
-	"github.com/repoexpert/operator/internal/stage/experience"
 	"github.com/repoexpert/operator/internal/task"
 )
 
@@ -36,7 +36,11 @@ type Tokenizer interface {
 
 // Run is the stage Curate, with the base model's own tokenizer.
 func Run(ctx context.Context, env stage.Env) (contract.StageResult, error) {
-	return Stage{Tokenizer: trl.Tokenizer{}, ForeignNames: experience.ForeignNames}.Run(ctx, env)
+	adapter, err := adapters.For(env.Spec.Recipe.Environment.Test.Framework)
+	if err != nil {
+		return contract.StageResult{}, stage.Fail(v1alpha1.FailureConfiguration, nil, "%s", err)
+	}
+	return Stage{Tokenizer: trl.Tokenizer{}, ForeignNames: adapter.Dialect().ForeignNames}.Run(ctx, env)
 }
 
 // Stage is Curate with what it depends on.

@@ -8,7 +8,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"pgregory.net/rapid"
 
-	"github.com/repoexpert/operator/internal/stage/experience"
+	"github.com/repoexpert/operator/internal/language/python"
 	"github.com/repoexpert/operator/internal/task"
 )
 
@@ -72,10 +72,10 @@ func TestDiversity(t *testing.T) {
 		{Name: checkSkeleton, Count: 2, Of: 4, AtMost: 5}, {Name: checkPhrase, Count: 2, Of: 4, AtMost: 10},
 		{Name: checkRecovery, Of: 2, AtLeast: 30, AtMost: 40}, {Name: checkCausal, AtLeast: 90, Met: true, Enforced: true},
 	}
-	if diff := cmp.Diff(want, diversityOf(samples, experience.ForeignNames)); diff != "" {
+	if diff := cmp.Diff(want, diversityOf(samples, python.New().Dialect().ForeignNames)); diff != "" {
 		t.Errorf("diversity (-want +got):\n%s", diff)
 	}
-	for _, check := range diversityOf(w.questions(), experience.ForeignNames) {
+	for _, check := range diversityOf(w.questions(), python.New().Dialect().ForeignNames) {
 		if check.Of != 0 || !check.Met {
 			t.Errorf("of questions: %+v", check)
 		}

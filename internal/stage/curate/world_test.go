@@ -17,6 +17,7 @@ import (
 	"github.com/repoexpert/operator/internal/artifact"
 	"github.com/repoexpert/operator/internal/contract"
 	"github.com/repoexpert/operator/internal/language/conformance"
+	"github.com/repoexpert/operator/internal/language/python"
 	"github.com/repoexpert/operator/internal/recall"
 	"github.com/repoexpert/operator/internal/snapshot"
 	"github.com/repoexpert/operator/internal/stage"
@@ -181,7 +182,7 @@ func (w *world) sealShard(t testing.TB, index int, samples string) string {
 
 func (w *world) curate(t testing.TB) (contract.StageResult, error) {
 	t.Helper()
-	return Stage{Tokenizer: w.tokenizer, ForeignNames: experience.ForeignNames}.Run(t.Context(), w.env)
+	return Stage{Tokenizer: w.tokenizer, ForeignNames: python.New().Dialect().ForeignNames}.Run(t.Context(), w.env)
 }
 
 // sealInputs seals what Fetch and Plan leave, on a volume of its own.

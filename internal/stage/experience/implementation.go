@@ -3,7 +3,6 @@ package experience
 import (
 	"context"
 	"errors"
-	"fmt"
 	"strings"
 	"time"
 
@@ -118,22 +117,14 @@ func (w *workshop) trajectory(ctx context.Context, t grading.Masked, body []stri
 	if err != nil || s.code != "" {
 		return reject(s.code, s.detail, cpu), err
 	}
-	changed, err := w.box.ReadFiles(ctx, agentFolder, []string{t.Mask.Path}, maxFile)
-	if err != nil {
-		return outcome{}, err
+	v, err := w.verifyImplementation(ctx, t, transcript)
+	cpu += v.cpu
+	if err != nil || v.code != "" {
+		return reject(v.code, v.detail, cpu), err
 	}
-	if string(changed[t.Mask.Path]) != string(t.Original()) {
-		return reject("edit-outside-gold", "", cpu), nil
-	}
-	grade, err := w.grader.GradePatch(ctx, t.Task, transcript.Submission)
-	cpu += grade.CPU
-	if err != nil || !grade.Resolved {
-		return reject("submission-"+string(grade.Reason), grade.Detail, cpu), err
-	}
-	verification := fmt.Sprintf("%d of %d covering tests fail with the body masked; all pass with the submission", len(t.FailToPass), len(t.Mask.Tests))
 	return outcome{verified: true, cpu: cpu, sample: w.sample(task.Meta{
 		Unit: v1alpha1.UnitContextualImplementation, TaskID: t.ID, Cluster: t.Mask.Cluster, Path: t.Mask.Path,
-		Verification: verification, Recovered: wrong != nil, FewPassToPass: fewPassToPass(t.Task),
+		Verification: v.verification, Recovered: wrong != nil, FewPassToPass: fewPassToPass(t.Task),
 	}, transcript, cpu)}, nil
 }
 

@@ -27,7 +27,7 @@ const (
 // repair plays the script that repairs a bug and grades what it submits: with a
 // wrong first edit where the task is chosen for one, and without.
 func (w *workshop) repair(ctx context.Context, b bug) (outcome, error) {
-	th := &thoughts{seed: w.seed, id: "repair\x00" + b.replay.ID}
+	th := w.repairThoughts(b)
 	s, ok := b.symptom()
 	if !ok {
 		return reject("no-route", "", 0), nil
@@ -144,24 +144,19 @@ func (w *workshop) repairing(ctx context.Context, b bug, s symptom, edits []file
 	if err != nil || sc.code != "" {
 		return reject(sc.code, sc.detail, cpu), err
 	}
-	changed, err := w.box.ReadFiles(ctx, agentFolder, b.task.Paths(), maxFile)
-	if err != nil {
-		return outcome{}, err
-	}
-	for path, content := range changed {
-		if string(content) != string(b.task.Fixed[path]) {
-			return reject("edit-outside-gold", path, cpu), nil
-		}
-	}
-	grade, err := b.grader.GradePatch(ctx, b.task, transcript.Submission)
-	cpu += grade.CPU
-	if err != nil || !grade.Resolved {
-		return reject("submission-"+string(grade.Reason), grade.Detail, cpu), err
+	v, err := w.verifyRepair(ctx, b, transcript)
+	cpu += v.cpu
+	if err != nil || v.code != "" {
+		return reject(v.code, v.detail, cpu), err
 	}
 	return outcome{cpu: cpu, sample: w.sample(task.Meta{
 		Unit: v1alpha1.UnitEvolutionaryReplay, TaskID: b.replay.ID, Cluster: b.replay.Cluster, Path: b.replay.Paths[0], Commit: b.commit,
-		Verification: b.verification("all pass with the submission"), Recovered: wrong != nil, FewPassToPass: fewPassToPass(b.task),
+		Verification: v.verification, Recovered: wrong != nil, FewPassToPass: fewPassToPass(b.task),
 	}, transcript, cpu)}, nil
+}
+
+func (w *workshop) repairThoughts(b bug) *thoughts {
+	return &thoughts{seed: w.seed, id: "repair\x00" + b.replay.ID}
 }
 
 // repairer plans the turns that find a bug and repair it.

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"time"
 
 	"github.com/repoexpert/operator/api/v1alpha1"
 	"github.com/repoexpert/operator/internal/agent"
@@ -33,12 +34,12 @@ type Replay struct {
 // environment's keys name, and the units, framework and time limits of its
 // recipe. Errors of the function wrap ErrNotReplayable for other samples than
 // executed ones of the plan's training side.
-func Replays(env stage.Env) (func(context.Context, task.Sample) (Replay, error), error) {
+func Replays(ctx context.Context, env stage.Env) (func(context.Context, task.Sample) (Replay, error), error) {
 	adapter, err := adapters.For(env.Spec.Recipe.Environment.Test.Framework)
 	if err != nil {
 		return nil, stage.Fail(v1alpha1.FailureConfiguration, nil, "%s", err)
 	}
-	p, err := loadPlan(env)
+	p, err := loadPlan(ctx, env)
 	if err != nil {
 		return nil, err
 	}
@@ -49,6 +50,8 @@ func Replays(env stage.Env) (func(context.Context, task.Sample) (Replay, error),
 			return w.replayImplementation(ctx, p.masks, sample)
 		case v1alpha1.UnitSoftwareDesign:
 			return w.replayReport(ctx, p.components, sample)
+		case v1alpha1.UnitEvolutionaryReplay, v1alpha1.UnitSemanticRuntimeAlignment:
+			return w.replayBug(ctx, p.replays, sample)
 		default:
 			return Replay{}, fmt.Errorf("%w: unit %s", ErrNotReplayable, sample.Meta.Unit)
 		}
@@ -70,31 +73,120 @@ func (w *workshop) replayImplementation(ctx context.Context, masks []task.Mask, 
 	var shown []string
 	command := ""
 	if sample.Meta.Recovered {
-		test := &slip{test: shownTest(t.FailToPass)}
-		shown, command = []string{test.test}, test.command()
+		shown = []string{shownTest(t.FailToPass)}
+		command = w.dialect.TestCommand(shown[0])
 	}
-	tree, err := w.agentTree(ctx, t, shown)
+	tree, err := w.agentTree(ctx, w.grader, t.Task, shown)
 	return Replay{
 		Profile: w.profile, Prompt: agent.ImplementationTask(t.Mask.Name, t.Mask.Path, command), Tree: tree,
 		Verify: func(ctx context.Context, transcript agent.Transcript) (string, string, error) {
-			return w.verifyImplementation(ctx, t, transcript)
+			v, err := w.verifyImplementation(ctx, t, transcript)
+			return v.verification, v.code, err
 		},
 	}, err
 }
 
-func (w *workshop) verifyImplementation(ctx context.Context, t grading.Task, transcript agent.Transcript) (verification, code string, err error) {
-	changed, err := w.box.ReadFiles(ctx, agentFolder, []string{t.Mask.Path}, maxFile)
+// verdict is how what an episode submitted was judged.
+type verdict struct {
+	// verification says what was executed; empty with a code, which says why there is
+	// no sample.
+	verification string
+	code, detail string
+	cpu          time.Duration
+	// written is how a written test was graded.
+	written grading.WrittenGrade
+}
+
+func refused(code, detail string, cpu time.Duration) verdict {
+	return verdict{code: code, detail: detail, cpu: cpu}
+}
+
+// verifyImplementation demands that the file is what it was, byte for byte, and
+// that the covering tests pass with the submission.
+func (w *workshop) verifyImplementation(ctx context.Context, t grading.Masked, transcript agent.Transcript) (verdict, error) {
+	v, err := w.verifyRepaired(ctx, w.grader, t.Task, transcript)
+	if v.code == "" {
+		v.verification = fmt.Sprintf("%d of %d covering tests fail with the body masked; all pass with the submission", len(t.FailToPass), len(t.Mask.Tests))
+	}
+	return v, err
+}
+
+// verifyRepaired demands that a scripted agent left the files as they are without
+// the fault, and that the tests pass with what it submitted.
+func (w *workshop) verifyRepaired(ctx context.Context, grader *grading.Grader, t grading.Task, transcript agent.Transcript) (verdict, error) {
+	changed, err := w.box.ReadFiles(ctx, agentFolder, t.Paths(), maxFile)
 	if err != nil {
-		return "", "", err
+		return verdict{}, err
 	}
-	if string(changed[t.Mask.Path]) != string(t.Original) {
-		return "", "edit-outside-gold", nil
+	for path, fixed := range t.Fixed {
+		if string(changed[path]) != string(fixed) {
+			return refused("edit-outside-gold", path, 0), nil
+		}
 	}
-	grade, err := w.grader.GradePatch(ctx, t, transcript.Submission)
+	grade, err := grader.GradePatch(ctx, t, transcript.Submission)
 	if err != nil || !grade.Resolved {
-		return "", "submission-" + string(grade.Reason), err
+		return refused("submission-"+string(grade.Reason), grade.Detail, grade.CPU), err
 	}
-	return fmt.Sprintf("%d of %d covering tests fail with the body masked; all pass with the submission", len(t.FailToPass), len(t.Mask.Tests)), "", nil
+	return verdict{cpu: grade.CPU}, nil
+}
+
+func (w *workshop) verifyRepair(ctx context.Context, b bug, transcript agent.Transcript) (verdict, error) {
+	v, err := w.verifyRepaired(ctx, b.grader, b.task, transcript)
+	if v.code == "" {
+		v.verification = b.verification("all pass with the submission")
+	}
+	return v, err
+}
+
+// verifyWritten demands that the submitted test shows the bug and passes without.
+func (w *workshop) verifyWritten(ctx context.Context, b bug, transcript agent.Transcript) (verdict, error) {
+	grade, err := b.grader.GradeWritten(ctx, b.task, transcript.Submission)
+	if err != nil || !grade.Resolved {
+		return refused("submission-"+string(grade.Reason), grade.Detail, grade.CPU), err
+	}
+	end := fmt.Sprintf("the written test fails with it and passes without, and executes %d of %d changed lines", grade.Covered, grade.Changed)
+	return verdict{verification: b.verification(end), cpu: grade.CPU, written: grade}, nil
+}
+
+// replayBug puts the bug of a repair or of a written test into its tree again.
+func (w *workshop) replayBug(ctx context.Context, replays []task.Replay, sample task.Sample) (Replay, error) {
+	i := slices.IndexFunc(replays, func(r task.Replay) bool { return r.ID == sample.Meta.TaskID })
+	if i < 0 {
+		return Replay{}, fmt.Errorf("%w: bug %s", ErrNotReplayable, sample.Meta.TaskID)
+	}
+	b, _, code, err := w.check(ctx, replays[i])
+	if err != nil {
+		return Replay{}, err
+	}
+	s, ok := b.symptom()
+	if code != "" || !ok {
+		return Replay{}, fmt.Errorf("%w: bug %s is rejected now: %s", ErrNotReplayable, sample.Meta.TaskID, code)
+	}
+	if sample.Meta.Unit == v1alpha1.UnitSemanticRuntimeAlignment {
+		tree, err := w.agentTree(ctx, b.grader, b.task, nil)
+		return Replay{
+			Profile: w.profile, Prompt: agent.WriteTestTask(b.issue(s, w.testThoughts(b))), Tree: tree,
+			Verify: verifying(w.verifyWritten, b),
+		}, err
+	}
+	var shown []string
+	command := ""
+	if sample.Meta.Recovered {
+		shown = []string{shownTest(b.task.FailToPass)}
+		command = w.dialect.TestCommand(shown[0])
+	}
+	tree, err := w.agentTree(ctx, b.grader, b.task, shown)
+	return Replay{
+		Profile: w.profile, Prompt: agent.RepairTask(b.issue(s, w.repairThoughts(b)), command), Tree: tree,
+		Verify: verifying(w.verifyRepair, b),
+	}, err
+}
+
+func verifying(verify func(context.Context, bug, agent.Transcript) (verdict, error), b bug) func(context.Context, agent.Transcript) (string, string, error) {
+	return func(ctx context.Context, transcript agent.Transcript) (string, string, error) {
+		v, err := verify(ctx, b, transcript)
+		return v.verification, v.code, err
+	}
 }
 
 func (w *workshop) replayReport(ctx context.Context, components []task.Component, sample task.Sample) (Replay, error) {

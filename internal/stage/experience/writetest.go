@@ -23,7 +23,7 @@ const (
 // writeTest plays the script that writes a test for a bug and grades what it
 // submits.
 func (w *workshop) writeTest(ctx context.Context, b bug) (outcome, error) {
-	th := &thoughts{seed: w.seed, id: "test\x00" + b.replay.ID}
+	th := w.testThoughts(b)
 	s, ok := b.symptom()
 	if !ok {
 		return reject("no-route", "", 0), nil
@@ -62,17 +62,20 @@ func (w *workshop) writing(ctx context.Context, b bug, s symptom, known knownTes
 	if err != nil || sc.code != "" {
 		return reject(sc.code, sc.detail, cpu), err
 	}
-	grade, err := b.grader.GradeWritten(ctx, b.task, transcript.Submission)
-	cpu += grade.CPU
-	if err != nil || !grade.Resolved {
-		return reject("submission-"+string(grade.Reason), grade.Detail, cpu), err
+	v, err := w.verifyWritten(ctx, b, transcript)
+	cpu += v.cpu
+	if err != nil || v.code != "" {
+		return reject(v.code, v.detail, cpu), err
 	}
-	end := fmt.Sprintf("the written test fails with it and passes without, and executes %d of %d changed lines", grade.Covered, grade.Changed)
 	return outcome{cpu: cpu, sample: w.sample(task.Meta{
 		Unit: v1alpha1.UnitSemanticRuntimeAlignment, TaskID: b.replay.ID, Cluster: b.replay.Cluster, Path: b.replay.Paths[0], Commit: b.commit,
-		Verification: b.verification(end), Recovered: slip, FewPassToPass: fewPassToPass(b.task),
-		ChangedLines: grade.Changed, CoveredLines: grade.Covered,
+		Verification: v.verification, Recovered: slip, FewPassToPass: fewPassToPass(b.task),
+		ChangedLines: v.written.Changed, CoveredLines: v.written.Covered,
 	}, transcript, cpu)}, nil
+}
+
+func (w *workshop) testThoughts(b bug) *thoughts {
+	return &thoughts{seed: w.seed, id: "test\x00" + b.replay.ID}
 }
 
 // knownTest is a test that shows the bug, as the repository has it, and where a
