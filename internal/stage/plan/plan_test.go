@@ -51,6 +51,7 @@ func recipeOf() v1alpha1.Recipe {
 				{Name: v1alpha1.UnitContextualImplementation, Samples: 50},
 				{Name: v1alpha1.UnitSoftwareDesign, Samples: 50},
 				{Name: v1alpha1.UnitRepositoryRecall, Samples: 50},
+				{Name: v1alpha1.UnitEvolutionaryReplay, Samples: 20},
 			},
 			MinSamples: 4, Seed: 1,
 			TestTimeout: metav1.Duration{Duration: 2 * time.Minute},
@@ -68,7 +69,8 @@ type world struct {
 	store *artifact.Store
 }
 
-func newWorld(t *testing.T, tree fs.FS, recipe v1alpha1.Recipe) world {
+// newWorld has a history that ends with the tree; one commit where none is given.
+func newWorld(t *testing.T, tree fs.FS, recipe v1alpha1.Recipe, commits ...conformance.Commit) world {
 	t.Helper()
 	store, err := artifact.Open(t.TempDir())
 	if err != nil {
@@ -80,7 +82,10 @@ func newWorld(t *testing.T, tree fs.FS, recipe v1alpha1.Recipe) world {
 	if err != nil {
 		t.Fatal(err)
 	}
-	conformance.Snapshot(t, draft.Path(), conformance.Commit{Message: "All of it", Tree: tree})
+	if len(commits) == 0 {
+		commits = []conformance.Commit{{Message: "All of it", Tree: tree}}
+	}
+	conformance.Snapshot(t, draft.Path(), commits...)
 	digest, err := draft.Seal(artifact.Manifest{Stage: string(v1alpha1.StageFetch), Key: keys.Snapshot})
 	if err != nil {
 		t.Fatal(err)
