@@ -323,6 +323,32 @@ func TestBudgetReached(t *testing.T) {
 	})
 }
 
+// A slow answer is no stalled one: only the time between its pieces counts, and
+// the whole is bounded by requestTimeout.
+func TestSlowAnswers(t *testing.T) {
+	for pieces, want := range map[int]int{13: 1, 16: 2} {
+		t.Run(fmt.Sprint(pieces), func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				w := newWorld(t, class(), func(e *teachertest.Exchange) {
+					for range pieces {
+						e.Say("word ")
+						pauseFor(e.R.Context(), stallTimeout-15*time.Second)
+					}
+					e.Finish("stop")
+					e.Usage()
+				})
+				if _, err := w.ask(); err != nil {
+					t.Fatal(err)
+				}
+				if got := len(w.endpoint.Requests()); got != want {
+					t.Errorf("%d requests; want %d", got, want)
+				}
+				w.counted()
+			})
+		})
+	}
+}
+
 // An endpoint that does not tell what it used is counted at the upper bound.
 func TestUsageThatIsNotTold(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
