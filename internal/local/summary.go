@@ -25,6 +25,7 @@ import (
 const (
 	countCandidates = ".candidates"
 	countRun        = ".run"
+	countVerified   = ".verified"
 	countKept       = ".kept"
 	countCPU        = ".cpuMillis"
 )
@@ -38,11 +39,16 @@ func unitOf(count, ending string) (v1alpha1.UnitName, bool) {
 // UnitFigures is what became of the candidates of one unit.
 type UnitFigures struct {
 	Unit v1alpha1.UnitName
-	// Candidates are all of the plan; those that were run are verified or rejected.
-	Candidates, Run, Verified int64
+	// Candidates are all of the plan; those that were run became a sample or were
+	// rejected.
+	Candidates, Run, Samples int64
+	// Verified are those whose task was shown to be sound, whatever became of its
+	// trajectory: every sample, and tasks whose trajectory was rejected where
+	// Experience counts those.
+	Verified int64
 	// Rejected counts the rejected ones by code.
 	Rejected map[string]int64
-	// Dropped counts the verified ones that Curate left out, by code; Kept are the
+	// Dropped counts the samples that Curate left out, by code; Kept are the
 	// others. Both mean something only if Curated.
 	Curated bool
 	Dropped map[string]int64
@@ -57,10 +63,12 @@ func (f UnitFigures) check() error {
 	switch {
 	case f.Run > f.Candidates:
 		return fmt.Errorf("%s: %d of %d candidates were run", f.Unit, f.Run, f.Candidates)
-	case f.Run != f.Verified+rejected:
-		return fmt.Errorf("%s: %d were run, but %d verified and %d rejected", f.Unit, f.Run, f.Verified, rejected)
-	case f.Curated && f.Verified != f.Kept+dropped:
-		return fmt.Errorf("%s: %d were verified, but %d kept and %d dropped", f.Unit, f.Verified, f.Kept, dropped)
+	case f.Run != f.Samples+rejected:
+		return fmt.Errorf("%s: %d were run, but %d are samples and %d rejected", f.Unit, f.Run, f.Samples, rejected)
+	case f.Verified > f.Run:
+		return fmt.Errorf("%s: %d were run, but %d verified", f.Unit, f.Run, f.Verified)
+	case f.Curated && f.Samples != f.Kept+dropped:
+		return fmt.Errorf("%s: %d samples, but %d kept and %d dropped", f.Unit, f.Samples, f.Kept, dropped)
 	}
 	return nil
 }
@@ -121,6 +129,7 @@ func (s *Session) Summarize() (Summary, error) {
 		}
 	}
 	for _, name := range slices.Sorted(maps.Keys(units)) {
+		units[name].Verified = max(units[name].Verified, units[name].Samples)
 		if err := units[name].check(); err != nil {
 			return summary, fmt.Errorf("the figures do not add up: %w", err)
 		}
@@ -158,7 +167,7 @@ func (s *Session) addShard(units map[v1alpha1.UnitName]*UnitFigures, folder stri
 		return fmt.Errorf("the figures do not add up: %s counts %d samples and holds %d", folder, kept, len(samples))
 	}
 	for _, sample := range samples {
-		figures(units, sample.Meta.Unit).Verified++
+		figures(units, sample.Meta.Unit).Samples++
 	}
 	for _, rejection := range rejections {
 		figures(units, rejection.Unit).Rejected[rejection.Code]++
@@ -180,6 +189,9 @@ func addCounts(units map[v1alpha1.UnitName]*UnitFigures, counts map[string]int64
 		}
 		if unit, ok := unitOf(name, countRun); ok {
 			figures(units, unit).Run += count
+		}
+		if unit, ok := unitOf(name, countVerified); ok {
+			figures(units, unit).Verified += count
 		}
 		if unit, ok := unitOf(name, countCPU); ok {
 			figures(units, unit).CPU += time.Duration(count) * time.Millisecond
@@ -241,7 +253,7 @@ func tabulate(out io.Writer, flags uint, rows string) error {
 
 func (s Summary) unitRows() string {
 	var rows strings.Builder
-	rows.WriteString("unit\tcandidates\trun\tnot run\tverified\trejected\tdropped\tkept\tCPU s\tCPU s/verified\t  rejected and dropped, by reason\n")
+	rows.WriteString("unit\tcandidates\trun\tnot run\tverified\tsamples\trejected\tdropped\tkept\tCPU s\tCPU s/sample\t  rejected and dropped, by reason\n")
 	total := UnitFigures{Unit: "all", Rejected: map[string]int64{}, Dropped: map[string]int64{}}
 	for _, f := range s.Units {
 		rows.WriteString(f.row())
@@ -254,6 +266,7 @@ func (f *UnitFigures) add(other UnitFigures) {
 	f.Candidates += other.Candidates
 	f.Run += other.Run
 	f.Verified += other.Verified
+	f.Samples += other.Samples
 	f.Kept += other.Kept
 	f.CPU += other.CPU
 	f.Curated = f.Curated || other.Curated
@@ -270,11 +283,11 @@ func (f UnitFigures) row() string {
 	if f.Curated {
 		dropped, kept = fmt.Sprint(sum(f.Dropped)), fmt.Sprint(f.Kept)
 	}
-	if f.Verified > 0 && f.CPU > 0 {
-		each = fmt.Sprintf("%.2f", f.CPU.Seconds()/float64(f.Verified))
+	if f.Samples > 0 && f.CPU > 0 {
+		each = fmt.Sprintf("%.2f", f.CPU.Seconds()/float64(f.Samples))
 	}
-	return fmt.Sprintf("%s\t%d\t%d\t%d\t%d\t%d\t%s\t%s\t%s\t%s\t  %s\n", f.Unit, f.Candidates, f.Run,
-		f.Candidates-f.Run, f.Verified, sum(f.Rejected), dropped, kept, seconds(f.CPU), each, reasons(f.Rejected, f.Dropped))
+	return fmt.Sprintf("%s\t%d\t%d\t%d\t%d\t%d\t%d\t%s\t%s\t%s\t%s\t  %s\n", f.Unit, f.Candidates, f.Run,
+		f.Candidates-f.Run, f.Verified, f.Samples, sum(f.Rejected), dropped, kept, seconds(f.CPU), each, reasons(f.Rejected, f.Dropped))
 }
 
 // shownReasons bounds the reasons in a row.

@@ -12,7 +12,7 @@ import (
 func TestFiguresAddUp(t *testing.T) {
 	whole := func() UnitFigures {
 		return UnitFigures{
-			Unit: "SoftwareDesign", Candidates: 9, Run: 7, Verified: 4, Rejected: map[string]int64{"a": 2, "b": 1},
+			Unit: "SoftwareDesign", Candidates: 9, Run: 7, Verified: 5, Samples: 4, Rejected: map[string]int64{"a": 2, "b": 1},
 			Curated: true, Dropped: map[string]int64{"tooLong": 1}, Kept: 3,
 		}
 	}
@@ -23,8 +23,9 @@ func TestFiguresAddUp(t *testing.T) {
 		"whole":                      {func(*UnitFigures) {}, ""},
 		"nothing dropped, uncurated": {func(f *UnitFigures) { f.Curated, f.Kept = false, 0 }, ""},
 		"more run than there are":    {func(f *UnitFigures) { f.Candidates = 6 }, "7 of 6 candidates were run"},
-		"a rejection is lost":        {func(f *UnitFigures) { f.Rejected["a"] = 1 }, "7 were run, but 4 verified and 2 rejected"},
-		"a sample is lost":           {func(f *UnitFigures) { f.Kept = 2 }, "4 were verified, but 2 kept and 1 dropped"},
+		"a rejection is lost":        {func(f *UnitFigures) { f.Rejected["a"] = 1 }, "7 were run, but 4 are samples and 2 rejected"},
+		"more verified than run":     {func(f *UnitFigures) { f.Verified = 8 }, "7 were run, but 8 verified"},
+		"a sample is lost":           {func(f *UnitFigures) { f.Kept = 2 }, "4 samples, but 2 kept and 1 dropped"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			f := whole()
@@ -40,7 +41,7 @@ func TestFiguresAddUp(t *testing.T) {
 func TestPrintSummary(t *testing.T) {
 	summary := Summary{
 		Units: []UnitFigures{
-			{Unit: "Design", Candidates: 9, Run: 7, Verified: 4, CPU: 6 * time.Second, Rejected: map[string]int64{"a": 1, "b": 2, "c": 1, "d": 1}},
+			{Unit: "Design", Candidates: 9, Run: 7, Verified: 5, Samples: 4, CPU: 6 * time.Second, Rejected: map[string]int64{"a": 1, "b": 2, "c": 1, "d": 1}},
 			{Unit: "Replay", Candidates: 3},
 		},
 		Stages: []StageFigures{
@@ -58,10 +59,10 @@ func TestPrintSummary(t *testing.T) {
 		lines = append(lines, strings.Join(strings.Fields(line), " "))
 	}
 	want := []string{
-		"unit candidates run not run verified rejected dropped kept CPU s CPU s/verified rejected and dropped, by reason",
-		"Design 9 7 2 4 5 - - 6.0 1.50 2 b, 1 a, 1 c, 1 of others",
-		"Replay 3 0 3 0 0 - - 0.0 -",
-		"all 12 7 5 4 5 - - 6.0 1.50 2 b, 1 a, 1 c, 1 of others",
+		"unit candidates run not run verified samples rejected dropped kept CPU s CPU s/sample rejected and dropped, by reason",
+		"Design 9 7 2 5 4 5 - - 6.0 1.50 2 b, 1 a, 1 c, 1 of others",
+		"Replay 3 0 3 0 0 0 - - 0.0 -",
+		"all 12 7 5 5 4 5 - - 6.0 1.50 2 b, 1 a, 1 c, 1 of others",
 		"",
 		"stage wall s CPU s sandbox of it tasks worker",
 		"Plan 0.0 0.0 0.0 0.0 0.0 reused",

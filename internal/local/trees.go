@@ -68,6 +68,20 @@ func (v Verification) fetchTree(ctx context.Context, spec contract.StageSpec) (h
 	return treeHash(store, spec.Keys.Output(v1alpha1.StageFetch))
 }
 
+// snapshotCommit is the commit that a sealed snapshot ends at. A sample's own may
+// be an earlier one of its history.
+func snapshotCommit(ctx context.Context, store *artifact.Store, folder string) (string, error) {
+	place, err := store.Path(folder)
+	if err != nil {
+		return "", err
+	}
+	commit, err := ask(ctx, filepath.Join(place, snapshot.RepositoryFolder), "-c", "safe.directory=*", "rev-parse", "--verify", "--quiet", "HEAD^{commit}")
+	if err == nil && !commitPattern.MatchString(commit) {
+		err = fmt.Errorf("%s ends at %.80q, which is no commit", folder, commit)
+	}
+	return commit, err
+}
+
 // treeHash is the hash of a sealed snapshot's tree.
 func treeHash(store *artifact.Store, folder string) (string, error) {
 	manifest, _, err := store.Lookup(folder)

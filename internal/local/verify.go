@@ -73,7 +73,7 @@ func Verify(ctx context.Context, display *Display, v Verification) ([]Verified, 
 		return nil, err
 	}
 	defer store.Close()
-	spec, err := v.spec(store, found, samples)
+	spec, err := v.spec(ctx, store, found)
 	if err != nil {
 		return nil, err
 	}
@@ -85,7 +85,7 @@ func Verify(ctx context.Context, display *Display, v Verification) ([]Verified, 
 	return v.replayAll(ctx, display, pythonPath, stage.Env{Spec: spec, Store: store, Log: slog.New(slog.DiscardHandler)}, chosen)
 }
 
-// find returns the executed samples of the output, all of one commit.
+// find returns the executed samples of the output.
 func (v Verification) find() (Found, []task.Sample, error) {
 	found, err := Find(v.Output)
 	if err != nil {
@@ -100,11 +100,6 @@ func (v Verification) find() (Found, []task.Sample, error) {
 	}
 	if len(samples) == 0 {
 		return found, nil, fmt.Errorf("--in %s: no sample of %s was executed", v.Output, strings.Join(found.Folders, ", "))
-	}
-	for _, sample := range samples {
-		if sample.Meta.Commit != samples[0].Meta.Commit {
-			return found, nil, fmt.Errorf("--in %s: samples of commits %.40q and %.40q in one output", v.Output, samples[0].Meta.Commit, sample.Meta.Commit)
-		}
 	}
 	return found, samples, nil
 }
@@ -139,8 +134,8 @@ func choose(samples []task.Sample, percent int, seed int64) []task.Sample {
 }
 
 // spec says where snapshot and plan of the samples are.
-func (v Verification) spec(store *artifact.Store, found Found, samples []task.Sample) (contract.StageSpec, error) {
-	spec := contract.StageSpec{Stage: v1alpha1.StageExperience, Commit: samples[0].Meta.Commit, Shards: 1}
+func (v Verification) spec(ctx context.Context, store *artifact.Store, found Found) (spec contract.StageSpec, err error) {
+	spec.Stage, spec.Shards = v1alpha1.StageExperience, 1
 	for _, folder := range found.Folders {
 		if err := v.addInputs(&spec.Keys, store, folder); err != nil {
 			return spec, fmt.Errorf("--in %s: %s: %w", v.Output, folder, err)
@@ -148,6 +143,9 @@ func (v Verification) spec(store *artifact.Store, found Found, samples []task.Sa
 	}
 	if spec.Keys.Snapshot == "" || spec.Keys.Plan == "" {
 		return spec, fmt.Errorf("--in %s: %s names no plan or no snapshot as its input", v.Output, found.Folders[0])
+	}
+	if spec.Commit, err = snapshotCommit(ctx, store, spec.Keys.Output(v1alpha1.StageFetch)); err != nil {
+		return spec, fmt.Errorf("--in %s: %w", v.Output, err)
 	}
 	spec.Recipe.Environment.Test.Framework = v.Framework
 	spec.Recipe.Experience.CommandTimeout.Duration = v.CommandTimeout

@@ -1,10 +1,3 @@
-// Package sandbox runs untrusted commands in another container of the pod.
-//
-// The worker container holds volumes and seals results; it never executes
-// repository code. Sidecars execute repository code; they hold nothing but an
-// emptyDir and what is streamed to them over a unix socket. Everything that
-// comes back over the socket was possibly written by repository code: the
-// client bounds and validates it.
 package sandbox
 
 import (
@@ -53,7 +46,10 @@ type Result struct {
 type Box interface {
 	// Root is the absolute path of the workspace as commands inside see it.
 	Root() string
-	// PutTree unpacks a tar stream into a fresh directory.
+	// PutTree makes a directory hold exactly what a tar stream does, whatever lies
+	// there; files that are the same stay, so that to put a tree again is cheaper
+	// than to remove it before. With no other tree in the box and no command running,
+	// everything else in the workspace and the scratch folders is removed.
 	PutTree(ctx context.Context, dir string, tree io.Reader) error
 	// PutEnvironment unpacks Setup's sealed result into /environment.
 	PutEnvironment(ctx context.Context, tree io.Reader) error

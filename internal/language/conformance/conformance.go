@@ -47,7 +47,7 @@ type Ending struct {
 	State language.SuiteState
 	// Select, when set, are the tests to run.
 	Select []string
-	// Timeout of the run; a minute when zero.
+	// Timeout of the run; what the suite allows itself when zero.
 	Timeout time.Duration
 	// Want are outcomes that must be reported nevertheless.
 	Want map[string]language.Outcome

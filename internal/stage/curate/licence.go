@@ -7,6 +7,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"unicode"
 
 	"github.com/google/licensecheck"
 
@@ -37,7 +38,7 @@ type Licence struct {
 func licencesOf(tree *snapshot.Snapshot) ([]Licence, error) {
 	var paths []string
 	for _, file := range tree.Files() {
-		if isLicence(path.Base(file.Path)) && file.Size <= maxLicence {
+		if isLicence(path.Base(file.Path)) && showable(file.Path) && file.Size <= maxLicence {
 			paths = append(paths, file.Path)
 		}
 	}
@@ -59,6 +60,12 @@ func isLicence(name string) bool {
 	extension := path.Ext(name)
 	text := slices.Contains([]string{".txt", ".md", ".rst"}, strings.ToLower(extension))
 	return licenceName.MatchString(name) && (text || extension == strings.ToUpper(extension))
+}
+
+// showable says whether a path can stand in a table of the card: it is the
+// repository's own text.
+func showable(name string) bool {
+	return !strings.ContainsFunc(name, func(r rune) bool { return !unicode.IsPrint(r) || strings.ContainsRune("`|<>", r) })
 }
 
 func depth(name string) int { return strings.Count(name, "/") }

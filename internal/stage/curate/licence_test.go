@@ -39,13 +39,14 @@ func TestLicences(t *testing.T) {
 		files map[string]string
 		want  []Licence
 	}{
-		"none":                 {nil, []Licence{}},
-		"the one of the tree":  {map[string]string{"LICENSE.txt": mit}, []Licence{{"LICENSE.txt", []string{"MIT"}, 99}}},
-		"British spelling":     {map[string]string{"LICENCE": mit}, []Licence{{"LICENCE", []string{"MIT"}, 99}}},
-		"none of the known":    {map[string]string{"COPYING": "Do as you like."}, []Licence{{"COPYING", []string{}, 0}}},
-		"a name alone":         {map[string]string{"licences.py": "MIT = 1", "docs/licensing.md": "x", "COPYING.LESSER": "x"}, []Licence{{"COPYING.LESSER", []string{}, 0}}},
-		"too large to be one":  {map[string]string{"LICENSE": mit + strings.Repeat(" ", maxLicence)}, []Licence{}},
-		"carried code is last": {map[string]string{"a/LICENSE": mit, "LICENSE": mit, "a/b/LICENSE": mit}, []Licence{{"LICENSE", []string{"MIT"}, 99}, {"a/LICENSE", []string{"MIT"}, 99}, {"a/b/LICENSE", []string{"MIT"}, 99}}},
+		"none":                  {nil, []Licence{}},
+		"the one of the tree":   {map[string]string{"LICENSE.txt": mit}, []Licence{{"LICENSE.txt", []string{"MIT"}, 99}}},
+		"British spelling":      {map[string]string{"LICENCE": mit}, []Licence{{"LICENCE", []string{"MIT"}, 99}}},
+		"none of the known":     {map[string]string{"COPYING": "Do as you like."}, []Licence{{"COPYING", []string{}, 0}}},
+		"a name alone":          {map[string]string{"licences.py": "MIT = 1", "docs/licensing.md": "x", "COPYING.LESSER": "x"}, []Licence{{"COPYING.LESSER", []string{}, 0}}},
+		"a path that writes on": {map[string]string{"a`|\n# b/LICENSE": mit, "<b>/LICENSE": mit}, []Licence{}},
+		"too large to be one":   {map[string]string{"LICENSE": mit + strings.Repeat(" ", maxLicence)}, []Licence{}},
+		"carried code is last":  {map[string]string{"a/LICENSE": mit, "LICENSE": mit, "a/b/LICENSE": mit}, []Licence{{"LICENSE", []string{"MIT"}, 99}, {"a/LICENSE", []string{"MIT"}, 99}, {"a/b/LICENSE", []string{"MIT"}, 99}}},
 	}
 	for name, c := range cases {
 		t.Run(name, func(t *testing.T) {

@@ -30,8 +30,9 @@ const (
 // be dropped, "" for what stays. What is compared is what the assistant says: the
 // observations of two tasks in one file are alike, and nothing in them is learned.
 //
-// Of two that are alike the longer stays, the earlier of equal ones. The search is
-// exact but for maxCompared: texts share p percent of the smaller one's n runs only
+// Of two that are alike the longer stays, the earlier of equal ones. The search needs
+// no estimates, hence no library for MinHash, and none in Go is kept up. It is exact
+// but for maxCompared: texts share p percent of the smaller one's n runs only
 // if they share one of its n - ceil(p*n/100) + 1 rarest (prefix filtering, Chaudhuri
 // et al., ICDE 2006), so only few texts are compared at all.
 func nearDuplicates(samples []task.Sample) []string {
