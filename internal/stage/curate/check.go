@@ -37,14 +37,22 @@ func (p *plan) check(sample task.Sample) string {
 		return refusedMeta
 	case meta.ContentHash != task.ContentHash(sample.Messages):
 		return refusedHash
-	case meta.Commit != p.commit:
+	case meta.Commit != p.commitOf(meta.TaskID):
 		return refusedCommit
 	case meta.Unit == v1alpha1.UnitRepositoryRecall:
 		return p.checkQuestion(sample)
-	case meta.Provenance != task.ProvenanceScripted:
+	case meta.Provenance != p.provenance:
 		return refusedProvenance
 	}
 	return p.checkTask(meta)
+}
+
+// commitOf is the commit on whose tree a task is.
+func (p *plan) commitOf(taskID string) string {
+	if commit, own := p.commits[taskID]; own {
+		return commit
+	}
+	return p.commit
 }
 
 // boundedMeta says whether the meta data can be written on: bounded, one line,

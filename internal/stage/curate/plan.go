@@ -9,11 +9,17 @@ import (
 	"github.com/repoexpert/operator/internal/snapshot"
 	"github.com/repoexpert/operator/internal/stage"
 	"github.com/repoexpert/operator/internal/task"
+	"github.com/repoexpert/operator/internal/teacher"
 )
 
 // plan is what samples are checked against.
 type plan struct {
 	commit string
+	// commits are those of fixes, by task: their trajectories are on trees of their
+	// own.
+	commits map[string]string
+	// provenance is that of trajectories: the recipe's teacher, or a script.
+	provenance string
 	// units that the recipe lists.
 	units map[v1alpha1.UnitName]bool
 	// clusters are those of the training side, by task, of the units whose tasks
@@ -52,7 +58,11 @@ func loadPlan(env stage.Env) (*plan, error) {
 	p := &plan{
 		commit: env.Spec.Commit, seed: uint64(r.Experience.Seed), batch: int(max(1, r.Training.BatchSize)),
 		units: map[v1alpha1.UnitName]bool{}, clusters: map[v1alpha1.UnitName]map[string]string{}, byID: map[string]recall.Question{},
+		commits: map[string]string{}, provenance: task.ProvenanceScripted,
 		heldOutTasks: map[string]bool{}, heldOutClusters: map[string]bool{}, fileShare: map[string]float64{},
+	}
+	if r.Teacher != nil {
+		p.provenance = teacher.Provenance(r.Teacher.Model)
 	}
 	for _, unit := range r.Experience.Units {
 		p.units[unit.Name] = true
@@ -81,16 +91,27 @@ func (p *plan) read(folder string) (err error) {
 	if p.heldOut, err = task.ReadFile[task.HeldOut](filepath.Join(folder, task.HeldOutFile)); err != nil {
 		return err
 	}
-	masks, reports := map[string]string{}, map[string]string{}
+	replays, err := task.ReadFile[task.Replay](filepath.Join(folder, task.ReplaysFile))
+	if err != nil {
+		return err
+	}
+	masks, reports, bugs := map[string]string{}, map[string]string{}, map[string]string{}
 	for _, mask := range p.masks {
 		p.sort(masks, mask.Side, mask.ID, mask.Cluster, mask.Path)
 	}
 	for _, component := range components {
 		p.sort(reports, component.Side, component.ID, component.Cluster, component.Path)
 	}
+	for _, replay := range replays {
+		p.sort(bugs, replay.Side, replay.ID, replay.Cluster, replay.Paths[0])
+		if replay.Kind == task.ReplayFix {
+			p.commits[replay.ID] = replay.Commit
+		}
+	}
 	p.clusters[v1alpha1.UnitContextualImplementation], p.clusters[v1alpha1.UnitSoftwareDesign] = masks, reports
+	p.clusters[v1alpha1.UnitEvolutionaryReplay], p.clusters[v1alpha1.UnitSemanticRuntimeAlignment] = bugs, bugs
 	for path := range p.fileShare {
-		p.fileShare[path] /= float64(len(masks) + len(reports))
+		p.fileShare[path] /= float64(len(masks) + len(reports) + len(bugs))
 	}
 	p.questions = recall.TrainingQuestions(p.facts, recall.TrainingWordings, p.batch, p.seed)
 	for _, question := range p.questions {

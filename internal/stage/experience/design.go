@@ -34,6 +34,9 @@ func (w *workshop) reports(components []task.Component) []attempt {
 
 // report explores a component with real commands and checks the report.
 func (w *workshop) report(ctx context.Context, component task.Component) (outcome, error) {
+	if w.teacher != nil {
+		return w.teachReport(ctx, component)
+	}
 	tree, err := w.wholeTree(ctx)
 	if err != nil {
 		return outcome{}, err
@@ -48,10 +51,13 @@ func (w *workshop) report(ctx context.Context, component task.Component) (outcom
 	if err := w.symbols.resolveReport(transcript.Submission, component.Path); err != nil {
 		return reject("report-unresolved", err.Error(), cpu), nil
 	}
-	verification := fmt.Sprintf("%d commands executed; every cited file and symbol resolves", len(transcript.Commands))
-	return outcome{cpu: cpu, sample: w.sample(task.Meta{
-		Unit: v1alpha1.UnitSoftwareDesign, TaskID: component.ID, Cluster: component.Cluster, Path: component.Path, Verification: verification,
-	}, transcript, cpu)}, nil
+	meta := reportMeta(component)
+	meta.Verification = reportVerification(transcript)
+	return outcome{cpu: cpu, sample: w.sample(meta, transcript, cpu)}, nil
+}
+
+func reportMeta(component task.Component) task.Meta {
+	return task.Meta{Unit: v1alpha1.UnitSoftwareDesign, TaskID: component.ID, Cluster: component.Cluster, Path: component.Path}
 }
 
 func (w *workshop) wholeTree(ctx context.Context) (agent.Tree, error) {

@@ -3,6 +3,7 @@ package experience
 import (
 	"context"
 	"errors"
+	"fmt"
 	"strings"
 	"time"
 
@@ -37,6 +38,11 @@ func (w *workshop) implement(ctx context.Context, mask task.Mask) (outcome, erro
 	t, cpu, code, err := w.verify(ctx, mask)
 	if err != nil || code != "" {
 		return reject(code, "", cpu), err
+	}
+	if w.teacher != nil {
+		made, err := w.teachImplementation(ctx, t)
+		made.cpu += cpu
+		return made, err
 	}
 	body, code := bodyOf(t)
 	if code != "" {
@@ -122,10 +128,20 @@ func (w *workshop) trajectory(ctx context.Context, t grading.Masked, body []stri
 	if err != nil || v.code != "" {
 		return reject(v.code, v.detail, cpu), err
 	}
-	return outcome{verified: true, cpu: cpu, sample: w.sample(task.Meta{
+	meta := implementationMeta(t)
+	meta.Verification, meta.Recovered = v.verification, wrong != nil
+	return outcome{verified: true, cpu: cpu, sample: w.sample(meta, transcript, cpu)}, nil
+}
+
+func implementationMeta(t grading.Masked) task.Meta {
+	return task.Meta{
 		Unit: v1alpha1.UnitContextualImplementation, TaskID: t.ID, Cluster: t.Mask.Cluster, Path: t.Mask.Path,
-		Verification: v.verification, Recovered: wrong != nil, FewPassToPass: fewPassToPass(t.Task),
-	}, transcript, cpu)}, nil
+		FewPassToPass: fewPassToPass(t.Task),
+	}
+}
+
+func implementationVerification(t grading.Masked) string {
+	return fmt.Sprintf("%d of %d covering tests fail with the body masked; all pass with the submission", len(t.FailToPass), len(t.Mask.Tests))
 }
 
 func (w *workshop) agentTree(ctx context.Context, grader *grading.Grader, t grading.Task, shown []string) (tree agent.Tree, err error) {

@@ -9,6 +9,7 @@ import (
 	"github.com/repoexpert/operator/internal/agent"
 	"github.com/repoexpert/operator/internal/grading"
 	"github.com/repoexpert/operator/internal/language"
+	"github.com/repoexpert/operator/internal/patch"
 	"github.com/repoexpert/operator/internal/task"
 )
 
@@ -57,6 +58,10 @@ func shownTest(failing []string) string {
 // write them.
 func bodyOf(t grading.Masked) (body []string, code string) {
 	source := string(t.Original())
+	if len(patch.Hunks(t.Gap(), t.Original())) != 1 {
+		// Imports went with the body: a script writes in one place alone.
+		return nil, "body-and-imports"
+	}
 	lines := strings.Split(source, "\n")
 	first, last := t.Definition.BodyStartLine, t.Definition.BodyEndLine
 	if strings.Contains(source, "\r") || first < 1 || last >= len(lines) {

@@ -29,8 +29,11 @@ const (
 func (w *workshop) repair(ctx context.Context, b bug) (outcome, error) {
 	th := w.repairThoughts(b)
 	s, ok := b.symptom()
-	if !ok {
+	if !ok && (w.teacher == nil || b.replay.Issue == "") {
 		return reject("no-route", "", 0), nil
+	}
+	if w.teacher != nil {
+		return w.teachRepair(ctx, b, b.issue(s, th))
 	}
 	edits, code := repairsOf(b.task)
 	if code != "" {
@@ -149,10 +152,24 @@ func (w *workshop) repairing(ctx context.Context, b bug, s symptom, edits []file
 	if err != nil || v.code != "" {
 		return reject(v.code, v.detail, cpu), err
 	}
-	return outcome{cpu: cpu, sample: w.sample(task.Meta{
+	meta := b.meta()
+	meta.Verification, meta.Recovered = v.verification, wrong != nil
+	return outcome{cpu: cpu, sample: w.sample(meta, transcript, cpu)}, nil
+}
+
+// meta is what a sample of the bug's repair says.
+func (b bug) meta() task.Meta {
+	return task.Meta{
 		Unit: v1alpha1.UnitEvolutionaryReplay, TaskID: b.replay.ID, Cluster: b.replay.Cluster, Path: b.replay.Paths[0], Commit: b.commit,
-		Verification: v.verification, Recovered: wrong != nil, FewPassToPass: fewPassToPass(b.task),
-	}, transcript, cpu)}, nil
+		FewPassToPass: fewPassToPass(b.task),
+	}
+}
+
+// testMeta is what a sample of a test for the bug says.
+func (b bug) testMeta() task.Meta {
+	meta := b.meta()
+	meta.Unit = v1alpha1.UnitSemanticRuntimeAlignment
+	return meta
 }
 
 func (w *workshop) repairThoughts(b bug) *thoughts {

@@ -14,6 +14,7 @@ import (
 	"github.com/repoexpert/operator/internal/language/adapters"
 	"github.com/repoexpert/operator/internal/stage"
 	"github.com/repoexpert/operator/internal/task"
+	"github.com/repoexpert/operator/internal/teacher"
 )
 
 // Run is the stage Experience for the shard env.Index.
@@ -102,6 +103,12 @@ func (s Stage) generate(ctx context.Context, env stage.Env, p *plan, j *journal)
 		return err
 	}
 	w := newWorkshop(env, p, adapter)
+	if env.Spec.Recipe.Teacher != nil {
+		if w.teacher, err = teacher.Connect(env.Spec); err != nil {
+			return err
+		}
+		defer w.teacher.Close()
+	}
 	progress := &progress{report: env.Progress, now: s.Now, start: s.Now()}
 	if err := recallSamples(p, j); err != nil {
 		return err

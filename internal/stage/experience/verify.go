@@ -106,7 +106,7 @@ func refused(code, detail string, cpu time.Duration) verdict {
 func (w *workshop) verifyImplementation(ctx context.Context, t grading.Masked, transcript agent.Transcript) (verdict, error) {
 	v, err := w.verifyRepaired(ctx, w.grader, t.Task, transcript)
 	if v.code == "" {
-		v.verification = fmt.Sprintf("%d of %d covering tests fail with the body masked; all pass with the submission", len(t.FailToPass), len(t.Mask.Tests))
+		v.verification = implementationVerification(t)
 	}
 	return v, err
 }
@@ -202,7 +202,7 @@ func (w *workshop) replayReport(ctx context.Context, components []task.Component
 			if err := w.symbols.resolveReport(transcript.Submission, component.Path); err != nil {
 				return "", "report-unresolved", nil
 			}
-			return fmt.Sprintf("%d commands executed; every cited file and symbol resolves", len(transcript.Commands)), "", nil
+			return reportVerification(transcript), "", nil
 		},
 	}, err
 }

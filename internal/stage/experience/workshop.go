@@ -15,6 +15,7 @@ import (
 	"github.com/repoexpert/operator/internal/snapshot"
 	"github.com/repoexpert/operator/internal/stage"
 	"github.com/repoexpert/operator/internal/task"
+	"github.com/repoexpert/operator/internal/teacher"
 )
 
 // agentFolder is the working tree of an episode, below the agent box's root.
@@ -35,6 +36,8 @@ type workshop struct {
 	commit   string
 	seed     uint64
 	log      *slog.Logger
+	// teacher makes the trajectories; nil where scripts do.
+	teacher *teacher.Connection
 	// last is the bug that was verified last.
 	last *checked
 }

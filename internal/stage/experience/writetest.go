@@ -25,8 +25,11 @@ const (
 func (w *workshop) writeTest(ctx context.Context, b bug) (outcome, error) {
 	th := w.testThoughts(b)
 	s, ok := b.symptom()
-	if !ok {
+	if !ok && (w.teacher == nil || b.replay.Issue == "") {
 		return reject("no-route", "", 0), nil
+	}
+	if w.teacher != nil {
+		return w.teachTest(ctx, b, b.issue(s, th))
 	}
 	known, code, err := w.knownTest(b, s, th)
 	if err != nil || code != "" {
@@ -67,11 +70,10 @@ func (w *workshop) writing(ctx context.Context, b bug, s symptom, known knownTes
 	if err != nil || v.code != "" {
 		return reject(v.code, v.detail, cpu), err
 	}
-	return outcome{cpu: cpu, sample: w.sample(task.Meta{
-		Unit: v1alpha1.UnitSemanticRuntimeAlignment, TaskID: b.replay.ID, Cluster: b.replay.Cluster, Path: b.replay.Paths[0], Commit: b.commit,
-		Verification: v.verification, Recovered: slip, FewPassToPass: fewPassToPass(b.task),
-		ChangedLines: v.written.Changed, CoveredLines: v.written.Covered,
-	}, transcript, cpu)}, nil
+	meta := b.testMeta()
+	meta.Verification, meta.Recovered = v.verification, slip
+	meta.ChangedLines, meta.CoveredLines = v.written.Changed, v.written.Covered
+	return outcome{cpu: cpu, sample: w.sample(meta, transcript, cpu)}, nil
 }
 
 func (w *workshop) testThoughts(b bug) *thoughts {
