@@ -37,7 +37,7 @@ func TestHostilePatchesLeaveTheGraderAsItWas(t *testing.T) {
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
-			grade, err := w.GradePatch(t.Context(), total, before(test.code))
+			grade, err := w.GradePatch(t.Context(), total.Task, before(test.code))
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -48,7 +48,7 @@ func TestHostilePatchesLeaveTheGraderAsItWas(t *testing.T) {
 			if !known {
 				t.Errorf("the grade is %s (%s), want one of %v", grade.Reason, grade.Detail, test.want)
 			}
-			if grade, err = w.GradePatch(t.Context(), total, gold); err != nil || !grade.Resolved {
+			if grade, err = w.GradePatch(t.Context(), total.Task, gold); err != nil || !grade.Resolved {
 				t.Errorf("then the original body is %s (%s), %v", grade.Reason, grade.Detail, err)
 			}
 		})

@@ -215,7 +215,7 @@ func (s *Session) addCard(units map[v1alpha1.UnitName]*UnitFigures) error {
 	}
 	for _, unit := range card.Units {
 		f := figures(units, unit.Name)
-		f.Curated, f.Kept = true, int64(unit.Trained)
+		f.Curated, f.Kept = true, int64(unit.Kept)
 		for code, n := range unit.Dropped {
 			f.Dropped[code] += int64(n)
 		}

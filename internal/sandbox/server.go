@@ -46,7 +46,7 @@ type Options struct {
 	Environ []string
 	// Ran gets the result of every command that ended. It may be nil; commands that
 	// run side by side call it side by side.
-	Ran func(Result)
+	Ran func(Result) `json:"-"`
 }
 
 // Server is the sidecar's side of a Box.

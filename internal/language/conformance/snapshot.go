@@ -44,7 +44,10 @@ func Snapshot(t testing.TB, dir string, commits ...Commit) []string {
 		git("commit", "--quiet", "--message", commit.Message)
 		ids = append(ids, git("rev-parse", "HEAD")[:40])
 	}
-	git("clone", "--quiet", "--bare", work, filepath.Join(dir, snapshot.RepositoryFolder))
+	// Not a clone, whose configuration names a folder that is another one each time.
+	bare := filepath.Join(dir, snapshot.RepositoryFolder)
+	git("init", "--quiet", "--bare", "--initial-branch=snapshot", "--template=", bare)
+	git("push", "--quiet", bare, "snapshot")
 	if err := os.WriteFile(filepath.Join(dir, snapshot.TreeFile), Tar(t, commits[len(commits)-1].Tree), 0o600); err != nil {
 		t.Fatal(err)
 	}

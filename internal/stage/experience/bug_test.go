@@ -164,7 +164,7 @@ func TestBrokenLines(t *testing.T) {
 		want   task.Lines
 	}{
 		"same length":     {"a\nb\nc\nx\ne\nf\n", task.Lines{Start: 3, End: 5}},
-		"lines above":     {"a\nnew\nnew\nb\nc\nd\ne\nf\n", task.Lines{Start: 5, End: 7}},
+		"lines above":     {"a\nnew\nold\nb\nc\nd\ne\nf\n", task.Lines{Start: 5, End: 7}},
 		"removed above":   {"b\nc\nd\ne\nf\n", task.Lines{Start: 2, End: 4}},
 		"longer inside":   {"a\nb\nc\nd\nnew\ne\nf\n", task.Lines{Start: 3, End: 6}},
 		"shorter inside":  {"a\nb\nc\ne\nf\n", task.Lines{Start: 3, End: 4}},

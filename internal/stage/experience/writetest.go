@@ -7,10 +7,8 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/repoexpert/operator/api/v1alpha1"
 	"github.com/repoexpert/operator/internal/agent"
 	"github.com/repoexpert/operator/internal/language"
-	"github.com/repoexpert/operator/internal/task"
 )
 
 const (
