@@ -60,7 +60,7 @@ func libraryLines(b *testing.B) []string {
 	b.Helper()
 	site := os.Getenv("REPOEXPERT_TEST_PYTHONPATH")
 	var lines []string
-	err := filepath.WalkDir(site, func(path string, entry fs.DirEntry, err error) error {
+	err := filepath.WalkDir(site, func(path string, _ fs.DirEntry, err error) error {
 		if err != nil || filepath.Ext(path) != ".py" {
 			return err
 		}

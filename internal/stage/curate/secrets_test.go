@@ -112,7 +112,7 @@ func TestCleanCodeHasNoSecrets(t *testing.T) {
 	}
 	files, found := 0, map[string][]string{}
 	for _, library := range []string{"_pytest", "pluggy", "coverage", "packaging"} {
-		err = filepath.WalkDir(filepath.Join(site, library), func(path string, entry fs.DirEntry, err error) error {
+		err = filepath.WalkDir(filepath.Join(site, library), func(path string, _ fs.DirEntry, err error) error {
 			if err != nil || filepath.Ext(path) != ".py" {
 				return err
 			}
