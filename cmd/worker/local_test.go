@@ -110,9 +110,17 @@ func (l laptop) worker(args ...string) *exec.Cmd {
 // units is small enough to be quick.
 var units = []string{"--unit", "ContextualImplementation=2", "--unit", "SoftwareDesign=1", "--unit", "RepositoryRecall=1"}
 
+// patient keeps a busy machine from deciding what a command does.
+var patient = []string{"--command-timeout", "30m", "--test-timeout", "30m"}
+
 // stage is a worker that runs a stage on the checkout.
 func (l laptop) stage(name, out string, more ...string) *exec.Cmd {
-	return l.worker(slices.Concat([]string{name, "--local", l.checkout, "--out", out, "--python-path", l.site}, units, more)...)
+	return l.worker(slices.Concat([]string{name, "--local", l.checkout, "--out", out, "--python-path", l.site}, patient, units, more)...)
+}
+
+// verify is a worker that executes samples of an output again.
+func (l laptop) verify(out string, more ...string) *exec.Cmd {
+	return l.worker(slices.Concat([]string{"verify-dataset", "--in", out, "--python-path", l.site}, patient, more)...)
 }
 
 // finished runs a worker to its end and returns what it printed.
@@ -121,7 +129,7 @@ func finished(t *testing.T, cmd *exec.Cmd) (stdout, stderr string) {
 	var out, err bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &out, &err
 	if failed := cmd.Run(); failed != nil {
-		t.Fatalf("worker %v: %v\n%s", cmd.Args[1:], failed, err.String())
+		t.Fatalf("worker %v: %v\n%s%s", cmd.Args[1:], failed, err.String(), out.String())
 	}
 	return out.String(), err.String()
 }
@@ -318,13 +326,12 @@ func checkShow(t *testing.T, l laptop, out string) {
 }
 
 func checkVerify(t *testing.T, l laptop, out string) {
-	args := []string{"verify-dataset", "--in", out, "--local", l.checkout, "--python-path", l.site, "--percent", "40"}
-	stdout, _ := finished(t, l.worker(args...))
+	stdout, _ := finished(t, l.verify(out, "--local", l.checkout, "--percent", "40"))
 	if !strings.Contains(stdout, " 0 different\n") || strings.Contains(stdout, "RepositoryRecall") {
 		t.Errorf("verify-dataset prints:\n%s", stdout)
 	}
 	forged := forge(t, out)
-	failing(t, contract.ExitUnknown, "came out otherwise", l.worker("verify-dataset", "--in", forged, "--python-path", l.site, "--percent", "100"))
+	failing(t, contract.ExitUnknown, "came out otherwise", l.verify(forged, "--percent", "100"))
 
 	l.write(t, "README.md", "Another text.\n")
 	other := filepath.Join(t.TempDir(), "other")
@@ -334,7 +341,8 @@ func checkVerify(t *testing.T, l laptop, out string) {
 	if err != nil || len(snapshots) != 1 {
 		t.Fatalf("%v, %v", snapshots, err)
 	}
-	failing(t, contract.ExitUnknown, "its tree is not the one", l.worker("verify-dataset", "--in", out, "--snapshot", snapshots[0], "--python-path", l.site))
+	failing(t, contract.ExitUnknown, "its tree is not the one", l.verify(out, "--snapshot", snapshots[0]))
+	l.git(t, "reset", "-q", "--hard", "HEAD~1")
 }
 
 // forge is a copy of an output with one sample, in which an observation is not
@@ -398,7 +406,6 @@ const words = `class AutoTokenizer:
 `
 
 func checkCurate(t *testing.T, l laptop, out string) {
-	l.git(t, "reset", "-q", "--hard", "HEAD~1")
 	model, packages := t.TempDir(), t.TempDir()
 	for name, content := range map[string]string{
 		filepath.Join(model, "config.json"): "{}", filepath.Join(model, "tokenizer.json"): "{}", filepath.Join(model, "tokenizer_config.json"): `{"chat_template":"given"}`,

@@ -142,7 +142,8 @@ func alternate(t *testing.T, messages []task.Message) {
 func TestRunAnswers(t *testing.T) {
 	box, tree := prepared(t)
 	profile := Paper()
-	profile.CommandTimeout = time.Second
+	// Ample for an interpreter to start on a busy machine.
+	profile.CommandTimeout = 5 * time.Second
 	turns := []string{
 		"no block", say("cd src && VALUE=2"), say("pwd; echo $VALUE"), say("sleep 60"),
 		say("python3 -c 'import lib.a; print(lib.a.VALUE)'"), say("exit 3"), say("exit 3"), say("exit 3"),

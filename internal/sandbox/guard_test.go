@@ -144,8 +144,9 @@ func TestCommandsThatFillTheDiskAreEnded(t *testing.T) {
 	b := startBox(t)
 	full := &folder{path: b.server.options.Root, maxBytes: 1 << 20, maxEntries: 1000}
 	full.free.bytes = 1 << 62
+	b.shell(t, "head -c 3000000 /dev/zero > big")
 	b.watch(t, &memory{}, full)
-	result := b.shell(t, "head -c 3000000 /dev/zero > big; exec sleep 1000", func(c *Command) { c.Timeout = 30 * time.Second })
+	result := b.shell(t, "exec sleep 1000", func(c *Command) { c.Timeout = 30 * time.Second })
 	if result.ExitCode != 137 || result.Output != killedForDisk || result.TimedOut {
 		t.Errorf("it ended with %d, %q, timed out %v", result.ExitCode, result.Output, result.TimedOut)
 	}

@@ -28,6 +28,10 @@ const (
 	maxProcesses = 8192
 )
 
+// commandNice is a command's priority below that of its keeper, as nice counts it:
+// a ninth of the weight. Other containers are not concerned: each has its share.
+const commandNice = 10
+
 // killPause is between two rounds of killing.
 const killPause = 5 * time.Millisecond
 
@@ -162,6 +166,9 @@ func startLeader(o order) (pid, code int, err error) {
 	if err != nil {
 		return 0, cannotStart(o.Args[0], exitNotExecutable), nil
 	}
+	// Thousands of processes of a command must not leave the keeper that kills them
+	// without its turn. A command that has ended needs no priority.
+	_ = unix.Setpriority(unix.PRIO_PROCESS, pid, commandNice)
 	return pid, 0, nil
 }
 

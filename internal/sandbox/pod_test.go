@@ -21,11 +21,11 @@ import (
 const podVariable = "SANDBOX_TEST_SIDECAR"
 
 // podUser is the user of the sidecar and its commands.
-const podUser = 65533
+const podUser = 65532
 
 // podProcesses is the sidecar's limit of processes, for its user on the whole
 // machine: a bomb shall not take the machine down that runs the test.
-const podProcesses = 400
+const podProcesses = 150
 
 // podFiles is its limit of open files, fewer than a deep tree has folders.
 const podFiles = 1024
@@ -51,6 +51,11 @@ func beSidecar(document string) error {
 	if err := json.Unmarshal([]byte(document), &s); err != nil {
 		return err
 	}
+	// Its input ends with the test, however that ends.
+	go func() {
+		_, _ = io.Copy(io.Discard, os.Stdin)
+		os.Exit(0)
+	}()
 	s.Options.Log = slog.New(slog.NewTextHandler(os.Stderr, nil))
 	server, err := NewServer(s.Options)
 	if err != nil {
@@ -113,7 +118,7 @@ func (p *pod) start(t testing.TB, options Options) {
 		t.Fatal(err)
 	}
 	user := strconv.Itoa(podUser)
-	cmd := exec.Command("unshare", "--pid", "--fork", "--mount-proc", "--ipc", "--kill-child",
+	cmd := exec.Command("unshare", "--pid", "--fork", "--mount-proc", "--ipc",
 		"prlimit", fmt.Sprintf("--nproc=%d:%d", podProcesses, podProcesses), fmt.Sprintf("--nofile=%d:%d", podFiles, podFiles),
 		"setpriv", "--reuid="+user, "--regid="+user, "--clear-groups", "--no-new-privs", "--bounding-set=-all", binary)
 	cmd.Env = []string{"PATH=" + os.Getenv("PATH"), "HOME=" + p.scratch, "TMPDIR=" + p.scratch, podVariable + "=" + string(document)}
@@ -122,13 +127,17 @@ func (p *pod) start(t testing.TB, options Options) {
 	}
 	p.log = openLog(t)
 	cmd.Stdout, cmd.Stderr = p.log.File, p.log.File
-	if err := cmd.Start(); err != nil {
+	input, err := cmd.StdinPipe()
+	if err == nil {
+		err = cmd.Start()
+	}
+	if err != nil {
 		t.Fatal(err)
 	}
 	p.parent = cmd.Process.Pid
 	t.Cleanup(func() {
 		// The first process of a namespace takes the others along.
-		_ = cmd.Process.Kill()
+		_ = input.Close()
 		_ = cmd.Wait()
 		if t.Failed() {
 			t.Logf("sidecar:\n%s", p.log)

@@ -74,7 +74,7 @@ func libraryLines(b *testing.B) []string {
 	return lines
 }
 
-// trajectory is one of six turns whose texts are excerpts that no other has.
+// trajectory is one of six turns whose texts are excerpts; a few are those of others.
 func trajectory(w *world, n int, lines []string) task.Sample {
 	excerpt := func(part, size int) string {
 		var text strings.Builder

@@ -88,9 +88,11 @@ func anyOf(texts []string, holds func(string) bool) bool {
 func hiddenIn(text string) map[string]bool {
 	found := map[string]bool{}
 	before := '\n'
-	for at, r := range text {
+	for at := 0; at < len(text); {
+		r, size := utf8.DecodeRuneInString(text[at:])
+		at += size
 		if r >= utf8.RuneSelf {
-			after, _ := utf8.DecodeRuneInString(text[at+utf8.RuneLen(r):])
+			after, _ := utf8.DecodeRuneInString(text[at:])
 			for family, table := range invisible {
 				if unicode.Is(table, r) && !proper(before, r, after) {
 					found[family] = true
