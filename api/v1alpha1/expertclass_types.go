@@ -267,7 +267,7 @@ const (
 )
 
 // Units lists all units of experience, in the order in which people read of them.
-var Units = []UnitName{UnitSoftwareDesign, UnitContextualImplementation, UnitRepositoryRecall}
+var Units = []UnitName{UnitSoftwareDesign, UnitContextualImplementation, UnitEvolutionaryReplay, UnitSemanticRuntimeAlignment, UnitRepositoryRecall}
 
 // Unit is how much of one unit is generated.
 type Unit struct {

@@ -254,7 +254,8 @@ func (g *Grader) run(ctx context.Context, edits Edits, tests []string) (grade Gr
 	return g.test(ctx, tests)
 }
 
-// place makes the fresh tree. Whatever an earlier run left is removed first.
+// place makes the tree. The box renews what an earlier run left: only what differs
+// is written again.
 func (g *Grader) place(ctx context.Context, edits Edits) error {
 	if err := g.clear(ctx); err != nil {
 		return fmt.Errorf("clearing the grader: %w", err)
@@ -270,8 +271,9 @@ func (g *Grader) place(ctx context.Context, edits Edits) error {
 	return nil
 }
 
+// clear removes the patch, which is not part of the tree.
 func (g *Grader) clear(ctx context.Context) error {
-	return errors.Join(g.box.Remove(ctx, workFolder), g.box.Remove(ctx, workFolder+".patch"))
+	return g.box.Remove(ctx, workFolder+".patch")
 }
 
 func (g *Grader) test(ctx context.Context, tests []string) (Grade, error) {

@@ -29,6 +29,9 @@ func (e Edits) with(others Edits) Edits {
 	return all
 }
 
+// copyBuffer is the size of the pieces in which files are copied.
+const copyBuffer = 32 << 10
+
 // Overlay streams the source's tree with the edits made, so that what they take
 // out never reaches a box. Close the result.
 func Overlay(ctx context.Context, source Source, edits Edits) (io.ReadCloser, error) {
@@ -47,6 +50,8 @@ func Overlay(ctx context.Context, source Source, edits Edits) (io.ReadCloser, er
 func overlay(w io.Writer, r io.Reader, edits Edits) error {
 	out, in := tar.NewWriter(w), tar.NewReader(r)
 	replaced := map[string]bool{}
+	// One buffer for all files: io.Copy would make one for each.
+	buffer := make([]byte, copyBuffer)
 	for {
 		header, err := in.Next()
 		if errors.Is(err, io.EOF) {
@@ -56,7 +61,7 @@ func overlay(w io.Writer, r io.Reader, edits Edits) error {
 			return fmt.Errorf("reading the snapshot: %w", err)
 		}
 		replaced[header.Name] = true
-		if err := copyEntry(out, in, header, edits); err != nil {
+		if err := copyEntry(out, in, header, edits, buffer); err != nil {
 			return err
 		}
 	}
@@ -80,7 +85,7 @@ func addNew(out *tar.Writer, edits Edits, have map[string]bool) error {
 	return nil
 }
 
-func copyEntry(out *tar.Writer, in io.Reader, header *tar.Header, edits Edits) error {
+func copyEntry(out *tar.Writer, in io.Reader, header *tar.Header, edits Edits, buffer []byte) error {
 	content, edited := edits[header.Name]
 	if edited && content == nil {
 		return nil
@@ -95,6 +100,7 @@ func copyEntry(out *tar.Writer, in io.Reader, header *tar.Header, edits Edits) e
 		_, err := out.Write(content)
 		return err
 	}
-	_, err := io.Copy(out, in)
+	// Without the reader's and the writer's own ways, which know no buffer.
+	_, err := io.CopyBuffer(struct{ io.Writer }{out}, struct{ io.Reader }{in}, buffer)
 	return err
 }

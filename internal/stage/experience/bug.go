@@ -225,7 +225,9 @@ type symptom struct {
 }
 
 // symptom picks, among the functions that failing tests name, the one with the
-// longest way to the fault: the further, the less the text gives away.
+// longest way to the fault: the further, the less the text gives away. Where
+// reading leads from none of them to the fault, as through a value of unknown
+// type, the faulty function itself is named.
 func (b bug) symptom() (symptom, bool) {
 	faulty, ok := b.faulty()
 	if !ok {
@@ -239,6 +241,9 @@ func (b bug) symptom() (symptom, bool) {
 		if !known {
 			continue
 		}
+		if !found {
+			best, found = symptom{entry: faulty[0], ways: each(faulty), test: id}, true
+		}
 		for _, entry := range b.routes.from(test) {
 			ways, reach := b.ways(entry, faulty)
 			if reach && (!found || hops(ways) > hops(best.ways)) {
@@ -247,6 +252,15 @@ func (b bug) symptom() (symptom, bool) {
 		}
 	}
 	return best, found
+}
+
+// each is a way to every place that begins there.
+func each(places []place) [][]place {
+	ways := make([][]place, len(places))
+	for i, p := range places {
+		ways[i] = []place{p}
+	}
+	return ways
 }
 
 func (b bug) ways(entry place, faulty []place) ([][]place, bool) {

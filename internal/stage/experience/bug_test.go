@@ -108,7 +108,7 @@ func TestSymptom(t *testing.T) {
 		"where the test calls":  {2, true, "buy", 1},
 		"one call away":         {7, true, "buy", 2},
 		"in a method":           {14, true, "buy", 3},
-		"nothing leads there":   {23, false, "", 0},
+		"nothing leads there":   {23, true, "alone", 1},
 		"outside of functions":  {30, false, "", 0},
 		"in a class's own line": {18, false, "", 0},
 	}
