@@ -53,7 +53,7 @@ type Change struct {
 	Time time.Time `json:"time"`
 	// Message is valid UTF-8, cut at the limit of the walk.
 	Message string `json:"message"`
-	// FileCount is the number of changed files, renames with changes counted as two.
+	// FileCount is the number of changed paths: a moved file has two.
 	FileCount int `json:"fileCount"`
 	// Files in order of their paths; nil when there are more than the walk takes.
 	Files []File `json:"files,omitempty"`

@@ -23,22 +23,17 @@ const (
 // errFormat says that git's output is not of the form that was asked for.
 var errFormat = errors.New("git's list is not of the expected form")
 
-// listed is what a commit's list of files tells without their contents.
-type listed struct {
-	count   int
-	renames [][2]string
-}
-
 // readCommit reads one commit of git log: "commit parents NUL time NUL message
-// NUL", then its files. io.EOF at the end of the list.
-func readCommit(r *bufio.Reader, limits Limits) (Change, listed, error) {
+// NUL", then its files, of which it keeps the number and what was moved as it is:
+// pairs of old and new path. io.EOF at the end of the list.
+func readCommit(r *bufio.Reader, limits Limits) (Change, [][2]string, error) {
 	header, err := readField(r, maxHeader)
 	if err != nil {
-		return Change{}, listed{}, err
+		return Change{}, nil, err
 	}
 	ids := strings.Fields(header)
 	if len(ids) == 0 || !isID(ids[0]) || len(ids) > 1 && !isID(ids[1]) {
-		return Change{}, listed{}, fmt.Errorf("%w: a commit begins with %.100q", errFormat, header)
+		return Change{}, nil, fmt.Errorf("%w: a commit begins with %.100q", errFormat, header)
 	}
 	change := Change{Commit: ids[0], Merge: len(ids) > 2}
 	if len(ids) > 1 {
@@ -46,17 +41,18 @@ func readCommit(r *bufio.Reader, limits Limits) (Change, listed, error) {
 	}
 	seconds, err := readField(r, maxHeader)
 	if err != nil {
-		return Change{}, listed{}, midway(err)
+		return Change{}, nil, midway(err)
 	}
 	change.Time = authorTime(seconds)
 	message, err := readField(r, limits.MessageBytes)
 	if err != nil {
-		return Change{}, listed{}, midway(err)
+		return Change{}, nil, midway(err)
 	}
 	change.Message = strings.ToValidUTF8(message, "\uFFFD")
-	files, err := readListed(r)
+	files := listed{deleted: map[string]string{}}
+	err = files.read(r)
 	change.FileCount = files.count
-	return change, files, err
+	return change, files.renames(), err
 }
 
 // authorTime reads seconds since 1970. What has no time, or one without a text,
@@ -69,27 +65,50 @@ func authorTime(seconds string) time.Time {
 	return time.Unix(max(0, min(n, latest)), 0).UTC()
 }
 
-// readListed counts the files of a commit in git log's list and keeps the pairs
-// of paths of files that were moved as they are.
-func readListed(r *bufio.Reader) (listed, error) {
-	var files listed
+// listed is what a commit's list of files tells without their contents.
+type listed struct {
+	count int
+	// deleted are paths by the ids of their contents, added the other way round in
+	// the order of the list; both are bounded by maxMoves.
+	deleted map[string]string
+	added   [][2]string
+}
+
+func (l *listed) read(r *bufio.Reader) error {
 	for {
 		if err := skip(r, "\x00\n"); err != nil {
-			return files, endsList(err)
+			return endsList(err)
 		}
 		next, err := r.Peek(1)
 		if err != nil || next[0] != ':' {
-			return files, endsList(err)
+			return endsList(err)
 		}
 		file, err := readRaw(r)
 		if err != nil {
-			return files, err
+			return err
 		}
-		files.count++
-		if file.OldPath != "" && len(files.renames) < maxMoves {
-			files.renames = append(files.renames, [2]string{file.OldPath, file.Path})
+		l.count++
+		switch {
+		case file.Status == StatusDeleted && len(l.deleted) < maxMoves:
+			l.deleted[file.Before] = file.Path
+		case file.Status == StatusAdded && len(l.added) < maxMoves:
+			l.added = append(l.added, [2]string{file.Path, file.After})
 		}
 	}
+}
+
+// renames pairs the files that went with those that came with the same content.
+// git pairs them too, but takes most of a minute where a hundred thousand files
+// have the same one. Of several that are the same any may stand for the other.
+func (l *listed) renames() [][2]string {
+	var renames [][2]string
+	for _, file := range l.added {
+		if old, moved := l.deleted[file[1]]; moved {
+			renames = append(renames, [2]string{old, file[0]})
+			delete(l.deleted, file[1])
+		}
+	}
+	return renames
 }
 
 // readFiles reads the answer of git diff-tree about one change: the raw list,

@@ -14,9 +14,11 @@ import (
 )
 
 const (
-	// walkLimit bounds one walk over the history, listLimit the list of a tree and
-	// the comparison of two files, readLimit the reading of one file.
-	walkLimit = 10 * time.Minute
+	// walkLimit bounds one walk over the history and the writing of a whole tree,
+	// listLimit the list of a tree, readLimit the reading, the comparison and the
+	// merge of single files. They are for a git that hangs: the first 20,000 commits
+	// take seconds.
+	walkLimit = 30 * time.Minute
 	listLimit = 5 * time.Minute
 	readLimit = time.Minute
 	// largeFile is the size in bytes from which git takes a file for binary instead

@@ -41,7 +41,7 @@ type walk struct {
 }
 
 // Changes walks the first-parent line from the head, newest first, one change at
-// a time. The walk ends with the history, at the limit, after 10 minutes, with an
+// a time. The walk ends with the history, at the limit, after 30 minutes with an
 // error as its last element, or when the caller stops.
 func (r *Repository) Changes(ctx context.Context, limits Limits) iter.Seq2[Change, error] {
 	return func(yield func(Change, error) bool) {
@@ -75,7 +75,7 @@ func (r *Repository) Changes(ctx context.Context, limits Limits) iter.Seq2[Chang
 func (r *Repository) walk(ctx context.Context, limits Limits) (*walk, error) {
 	commits, err := r.start(ctx, "-c", "log.showRoot=false", "log", "--first-parent", "--diff-merges=first-parent",
 		fmt.Sprintf("--max-count=%d", limits.Commits), "--no-color", "--no-decorate", "--no-notes", "--no-mailmap", "--no-show-signature",
-		"--encoding=UTF-8", "--raw", "-z", "--no-abbrev", "--find-renames=100%", "--format=tformat:%H %P%x00%at%x00%B", r.head, "--")
+		"--encoding=UTF-8", "--raw", "-z", "--no-abbrev", "--no-renames", "--format=tformat:%H %P%x00%at%x00%B", r.head, "--")
 	if err != nil {
 		return nil, err
 	}
@@ -90,11 +90,10 @@ func (r *Repository) walk(ctx context.Context, limits Limits) (*walk, error) {
 
 // next returns the next change, io.EOF after the last one.
 func (w *walk) next() (Change, error) {
-	change, files, err := readCommit(w.commits.Out, w.limits)
+	change, renames, err := readCommit(w.commits.Out, w.limits)
 	if err != nil {
 		return Change{}, err
 	}
-	renames := files.renames
 	if change.FileCount > 0 && change.FileCount <= w.limits.Files {
 		if change.Files, err = w.files(change); err != nil {
 			return Change{}, fmt.Errorf("commit %s: %w", change.Commit, err)

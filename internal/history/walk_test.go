@@ -54,7 +54,7 @@ func TestWhatOneCommitChanges(t *testing.T) {
 			test.edit.parents = []string{root}
 			id := r.commit(test.edit)
 			got := r.last()
-			if got.Commit != id || got.Parent != root || got.Merge || got.FileCount != len(test.want) && name != "moved and edited" {
+			if got.Commit != id || got.Parent != root || got.Merge || got.FileCount != paths(test.want) {
 				t.Errorf("change is %+v", got)
 			}
 			if diff := cmp.Diff(test.want, got.Files, noIDs); diff != "" {
@@ -62,6 +62,17 @@ func TestWhatOneCommitChanges(t *testing.T) {
 			}
 		})
 	}
+}
+
+// paths counts the paths that files have and had.
+func paths(files []File) int {
+	n := len(files)
+	for _, file := range files {
+		if file.OldPath != "" {
+			n++
+		}
+	}
+	return n
 }
 
 // A name cannot pass for a field, a message cannot pass for a commit.
