@@ -89,8 +89,9 @@ func (s *Sandbox) Sockets() string { return filepath.Join(s.dir, "sockets") }
 
 func (s *Sandbox) root(box string) string { return filepath.Join(s.dir, box) }
 
-// temp is where the commands of a box put temporary files.
-func (s *Sandbox) temp(box string) string { return filepath.Join(s.root(box), "tmp") }
+// temp is where the commands of a box put temporary files: beside the workspace,
+// which the box empties of all but its tree.
+func (s *Sandbox) temp(box string) string { return s.root(box) + ".tmp" }
 
 // CPU is the processor time of all commands that ended so far.
 func (s *Sandbox) CPU() time.Duration { return time.Duration(s.cpu.Load()) }
@@ -104,11 +105,11 @@ func (s *Sandbox) Box(ctx context.Context, name string) (*sandbox.Client, error)
 func (s *Sandbox) serve(ctx context.Context, name string, pythonPath []string, log *slog.Logger) error {
 	options := sandbox.Options{
 		Root: s.root(name), EnvironmentDir: s.root(name) + ".environment", Log: log,
-		Environ: environ(pythonPath, s.temp(name)),
+		Environ: environ(pythonPath, s.temp(name)), Scratch: []string{s.temp(name)},
 		Ran:     func(result sandbox.Result) { s.cpu.Add(int64(result.CPU)) },
 	}
 	socket := filepath.Join(s.Sockets(), name, contract.SocketName)
-	for _, folder := range []string{options.Root, options.EnvironmentDir, filepath.Dir(socket)} {
+	for _, folder := range []string{options.Root, options.EnvironmentDir, s.temp(name), filepath.Dir(socket)} {
 		if err := os.MkdirAll(folder, 0o700); err != nil {
 			return err
 		}
@@ -150,7 +151,11 @@ func (s *Sandbox) clearBox(ctx context.Context, name string) error {
 			return err
 		}
 	}
-	return os.Mkdir(s.temp(name), 0o700)
+	left, err := os.ReadDir(s.temp(name))
+	for _, entry := range left {
+		err = errors.Join(err, os.RemoveAll(filepath.Join(s.temp(name), entry.Name())))
+	}
+	return err
 }
 
 // Close ends the boxes with all that runs in them, and removes the trees.
