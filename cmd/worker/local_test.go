@@ -280,7 +280,7 @@ var row = regexp.MustCompile(`(?m)^ *(\w+) +(\d+) +(\d+) +(\d+) +(\d+) +(\d+) +(
 func checkTable(t *testing.T, stdout string, samples map[string]string) {
 	t.Helper()
 	rows := row.FindAllStringSubmatch(stdout, -1)
-	if len(rows) != 4 {
+	if len(rows) != len(units)/2+1 {
 		t.Fatalf("%d rows:\n%s", len(rows), stdout)
 	}
 	for _, r := range rows {

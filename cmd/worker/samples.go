@@ -47,8 +47,8 @@ without UNIT/ before it. Turns that are not learned are marked; long outputs are
 func coloured() bool { return local.IsTerminal(os.Stdout) && os.Getenv("NO_COLOR") == "" }
 
 func newVerifyDataset() *cobra.Command {
-	v := local.Verification{Percent: 5, Seed: 1}
 	options := local.DefaultOptions()
+	v := local.Verification{Percent: 5, Seed: 1, MadeWith: options.Seed}
 	var checkout string
 	cmd := &cobra.Command{
 		Use:   "verify-dataset",
@@ -75,6 +75,7 @@ another sealed snapshot.
 	cmd.Flags().StringVar(&v.Snapshot, "snapshot", "", "folder of a sealed snapshot to compare the tree with")
 	cmd.Flags().IntVar(&v.Percent, "percent", v.Percent, "share of each unit's executed samples, rounded up")
 	cmd.Flags().Int64Var(&v.Seed, "seed", v.Seed, "seed of the choice")
+	cmd.Flags().Int64Var(&v.MadeWith, "made-with-seed", v.MadeWith, "seed that the samples were made with, which words their tasks")
 	addEnvironment(cmd, &options)
 	return cmd
 }

@@ -129,6 +129,9 @@ func (s *Session) Summarize() (Summary, error) {
 		}
 	}
 	for _, name := range slices.Sorted(maps.Keys(units)) {
+		if !s.asked(name) && units[name].Run == 0 {
+			continue // Experience counts all units that it knows
+		}
 		units[name].Verified = max(units[name].Verified, units[name].Samples)
 		if err := units[name].check(); err != nil {
 			return summary, fmt.Errorf("the figures do not add up: %w", err)
@@ -136,6 +139,10 @@ func (s *Session) Summarize() (Summary, error) {
 		summary.Units = append(summary.Units, *units[name])
 	}
 	return summary, nil
+}
+
+func (s *Session) asked(name v1alpha1.UnitName) bool {
+	return slices.ContainsFunc(s.run.Spec.Recipe.Experience.Units, func(unit v1alpha1.Unit) bool { return unit.Name == name })
 }
 
 // addShard adds what a shard counted, and holds it against its files.

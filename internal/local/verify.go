@@ -33,6 +33,9 @@ type Verification struct {
 	Checkout *Checkout
 	Snapshot string
 
+	// MadeWith is the seed that the samples were made with: it words their tasks.
+	MadeWith int64
+
 	Framework                   v1alpha1.TestFramework
 	CommandTimeout, TestTimeout time.Duration
 	PythonPath                  []string
@@ -147,6 +150,7 @@ func (v Verification) spec(ctx context.Context, store *artifact.Store, found Fou
 	if spec.Commit, err = snapshotCommit(ctx, store, spec.Keys.Output(v1alpha1.StageFetch)); err != nil {
 		return spec, fmt.Errorf("--in %s: %w", v.Output, err)
 	}
+	spec.Recipe.Experience.Seed = v.MadeWith
 	spec.Recipe.Environment.Test.Framework = v.Framework
 	spec.Recipe.Experience.CommandTimeout.Duration = v.CommandTimeout
 	spec.Recipe.Experience.TestTimeout.Duration = v.TestTimeout
