@@ -106,7 +106,7 @@ func (s *Sandbox) serve(ctx context.Context, name string, pythonPath []string, l
 	options := sandbox.Options{
 		Root: s.root(name), EnvironmentDir: s.root(name) + ".environment", Log: log,
 		Environ: environ(pythonPath, s.temp(name)), Scratch: []string{s.temp(name)},
-		Ran:     func(result sandbox.Result) { s.cpu.Add(int64(result.CPU)) },
+		Ran: func(result sandbox.Result) { s.cpu.Add(int64(result.CPU)) },
 	}
 	socket := filepath.Join(s.Sockets(), name, contract.SocketName)
 	for _, folder := range []string{options.Root, options.EnvironmentDir, s.temp(name), filepath.Dir(socket)} {

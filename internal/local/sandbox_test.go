@@ -110,7 +110,7 @@ func TestSandboxFollowsAnother(t *testing.T) {
 	if first.root(contract.ContainerGrader) != second.root(contract.ContainerGrader) {
 		t.Error("the boxes moved")
 	}
-	if output := run(t, second, contract.ContainerGrader, "find . -mindepth 1").Output; output != "./tmp\n" {
+	if output := run(t, second, contract.ContainerGrader, "find . $TMPDIR -mindepth 1").Output; output != "" {
 		t.Errorf("the box holds %q", output)
 	}
 	if err := second.Close(); err != nil {

@@ -189,37 +189,55 @@ func TestUnitThatIsNotInTheRecipe(t *testing.T) {
 	}
 }
 
-// A unit of the recipe whose tasks this plan does not list is known all the same:
-// its samples are taken unless their cluster is held out.
-func TestUnitWithoutAListOfTasks(t *testing.T) {
-	const replay v1alpha1.UnitName = "EvolutionaryReplay"
+// A bug is of the plan, and a fix is on the tree of its own commit; a recipe with a
+// teacher takes what is the teacher's.
+func TestBugs(t *testing.T) {
+	const replay = v1alpha1.UnitEvolutionaryReplay
+	const fixed = "1234567890123456789012345678901234567890"
 	cases := map[string]struct {
-		cluster string
+		change  func(w *world, s *task.Sample)
 		dropped map[string]int
 	}{
-		"a cluster of its own":  {"cluster of fix-1", map[string]int{}},
-		"a cluster of training": {clusterOf("mask-a1"), map[string]int{}},
-		"a held-out cluster":    {clusterOf("mask-e1"), map[string]int{refusedHeldOut: 1}},
+		"as planned":                  {func(*world, *task.Sample) {}, map[string]int{}},
+		"another cluster":             {func(_ *world, s *task.Sample) { s.Meta.Cluster = "other" }, map[string]int{refusedTask: 1}},
+		"a bug that is not planned":   {func(_ *world, s *task.Sample) { s.Meta.TaskID = "fix-9" }, map[string]int{refusedCommit: 1}},
+		"a mutant on the fix's tree":  {func(_ *world, s *task.Sample) { s.Meta.TaskID = "mutant-1" }, map[string]int{refusedCommit: 1}},
+		"a fix on the snapshot":       {func(w *world, s *task.Sample) { s.Meta.Commit = w.env.Spec.Commit }, map[string]int{refusedCommit: 1}},
+		"of a held-out cluster":       {func(w *world, _ *task.Sample) { w.replays[0].Side = task.SideEvaluation }, map[string]int{refusedHeldOut: 1}},
+		"by a teacher that is not":    {func(_ *world, s *task.Sample) { s.Meta.Provenance = "teacher:wise" }, map[string]int{refusedProvenance: 1}},
+		"a script beside the teacher": {func(w *world, _ *task.Sample) { w.teach() }, map[string]int{refusedProvenance: 1}},
+		"by the teacher": {func(w *world, s *task.Sample) {
+			w.teach()
+			s.Meta.Provenance = "teacher:wise"
+		}, map[string]int{}},
 	}
 	for name, c := range cases {
 		t.Run(name, func(t *testing.T) {
 			w := newWorld(t)
 			w.env.Spec.Recipe.Experience.Units = append(w.env.Spec.Recipe.Experience.Units, v1alpha1.Unit{Name: replay, Samples: 3})
-			sample := w.played(replay, "fix-0123abcd-1", "c")
-			sample.Meta.Cluster = c.cluster
-			w.shards = []string{document(t, w.played(design, "component-c1", "a"), sample)}
+			w.replays = []task.Replay{
+				{ID: "fix-1", Kind: task.ReplayFix, Commit: fixed, Cluster: "bugs", Side: task.SideTrain, Paths: []string{"lib/gate.py"}},
+				{ID: "mutant-1", Kind: task.ReplayMutant, Cluster: "bugs", Side: task.SideTrain, Paths: []string{"lib/gate.py"}},
+			}
+			sample := w.played(replay, "fix-1", "c")
+			sample.Meta.Cluster, sample.Meta.Commit = "bugs", fixed
+			c.change(w, &sample)
+			w.shards = []string{document(t, append(w.questions(), sample)...)}
 			if _, err := w.run(t); err != nil {
 				t.Fatal(err)
 			}
 			samples, card := w.made(t)
 			checkSums(t, samples, card)
 			kept := 1 - len(c.dropped)
-			if diff := cmp.Diff(c.dropped, card.unit(replay).Dropped); diff != "" || card.RealFixes != (Part{Count: kept, Of: 1 + kept}) {
+			if diff := cmp.Diff(c.dropped, card.unit(replay).Dropped); diff != "" || card.RealFixes.Count != kept {
 				t.Errorf("dropped (-want +got):\n%s%+v", diff, card.RealFixes)
 			}
 		})
 	}
 }
+
+// teach gives the recipe a teacher.
+func (w *world) teach() { w.env.Spec.Recipe.Teacher = &v1alpha1.Teacher{Model: "wise"} }
 
 // A question is the plan's, word by word: the shard has no say in it.
 func TestForgedQuestions(t *testing.T) {

@@ -80,6 +80,7 @@ type world struct {
 	components []task.Component
 	facts      []recall.Fact
 	heldOut    []task.HeldOut
+	replays    []task.Replay
 	// shards are the documents of the shards, rejections those of what became no
 	// sample, counts the figures of their manifests. The last two may be shorter.
 	shards     []string
@@ -200,6 +201,7 @@ func (w *world) sealInputs(t testing.TB) {
 		keys.Output(v1alpha1.StagePlan): {
 			task.MasksFile: document(t, w.masks...), task.ComponentsFile: document(t, w.components...),
 			task.FactsFile: document(t, w.facts...), task.HeldOutFile: document(t, w.heldOut...),
+			task.ReplaysFile: document(t, w.replays...),
 		},
 	} {
 		w.env.Spec.Inputs[folder] = w.seal(t, folder, files, nil)
