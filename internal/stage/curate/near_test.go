@@ -97,14 +97,17 @@ func TestSearchIsExact(t *testing.T) {
 			}
 			samples[i] = w.played(implementation, fmt.Sprint("task", i), strings.Join(parts, " "))
 		}
-		if diff := cmp.Diff(eachWithEach(samples), nearDuplicates(samples)); diff != "" {
-			t.Fatalf("(-each with each +search):\n%s", diff)
+		// A text can be near one and contained in another: either is a reason.
+		want, got := eachWithEach(samples), nearDuplicates(samples)
+		for i := range samples {
+			if (want[i] == "") != (got[i] == "") {
+				t.Fatalf("(-each with each +search):\n%s", cmp.Diff(want, got))
+			}
 		}
 	})
 }
 
-// eachWithEach says which samples are like one that stays. Any reason is as good as
-// another: a text can be near one and contained in another.
+// eachWithEach says which samples are like one that stays.
 func eachWithEach(samples []task.Sample) []string {
 	order := make([]int, len(samples))
 	sets := make([][]uint32, len(samples))
