@@ -108,7 +108,7 @@ func (l laptop) worker(args ...string) *exec.Cmd {
 }
 
 // units is small enough to be quick.
-var units = []string{"--unit", "ContextualImplementation=2", "--unit", "SoftwareDesign=1", "--unit", "RepositoryRecall=1"}
+var units = []string{"--unit", "ContextualImplementation=2", "--unit", "SoftwareDesign=1", "--unit", "RepositoryRecall=1", "--unit", "EvolutionaryReplay=1", "--unit", "SemanticRuntimeAlignment=1"}
 
 // patient keeps a busy machine from deciding what a command does.
 var patient = []string{"--command-timeout", "30m", "--test-timeout", "30m"}

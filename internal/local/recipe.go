@@ -140,6 +140,7 @@ func (o Options) recipe(checkout Checkout, environment string, model v1alpha1.Ba
 // cluster the image says which one it is.
 var identities = map[v1alpha1.TestFramework][]string{
 	v1alpha1.TestPytest: {"python3", "-c", "import sys; print(sys.executable, sys.version)"},
+	v1alpha1.TestGo:     {"go", "version"},
 }
 
 // environmentName stands for environment.image in the keys: another interpreter,
