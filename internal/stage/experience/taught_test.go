@@ -19,7 +19,7 @@ import (
 	"github.com/repoexpert/operator/internal/teacher/teachertest"
 )
 
-var taskFile = regexp.MustCompile("in (\\S+\\.py) is missing")
+var taskFile = regexp.MustCompile(`in (\S+\.py) is missing`)
 
 // reply is a teacher that knows the library: it puts the whole file of a missing
 // body back, once it looked at it. It does nothing for other tasks.
