@@ -138,7 +138,7 @@ func (s *Server) startKeeper(command Command, control *os.File, run *execution) 
 	}
 	cmd := &exec.Cmd{
 		Path: s.executable, Args: []string{keeperName}, Dir: command.Dir,
-		Env: environ(s.options.Environ, command.Env), Stdout: w, Stderr: w, ExtraFiles: []*os.File{control},
+		Env: environ(s.inherited(), command.Env), Stdout: w, Stderr: w, ExtraFiles: []*os.File{control},
 		// A terminal's interrupt goes to the foreground process group. A keeper must
 		// not die of it: that would look as if the command had been killed.
 		SysProcAttr: &syscall.SysProcAttr{Setpgid: true},
@@ -298,4 +298,12 @@ func (c *children) orphans(all []process) []int {
 		}
 	}
 	return found
+}
+
+// inherited is what commands inherit.
+func (s *Server) inherited() []string {
+	if s.options.Environ == nil {
+		return os.Environ()
+	}
+	return s.options.Environ
 }

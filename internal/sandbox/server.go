@@ -81,9 +81,6 @@ func NewServer(options Options) (*Server, error) {
 	if options.Log == nil {
 		options.Log = slog.New(slog.DiscardHandler)
 	}
-	if options.Environ == nil {
-		options.Environ = os.Environ()
-	}
 	if options.Ran == nil {
 		options.Ran = func(Result) {}
 	}
