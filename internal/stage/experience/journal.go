@@ -21,19 +21,32 @@ const (
 	journalFile    = "work.jsonl"
 )
 
-// entry is what became of one task: a sample or a rejection. The journal's first
-// entry has neither and names the inputs.
+// maxBegun is how often a task may be begun without an end: one that takes its pod
+// along each time would keep the shard from ever ending. A pod can be lost for
+// other reasons, so once is no proof.
+const maxBegun = 3
+
+// entry is what became of one task: a sample or a rejection, or that it was begun.
+// The journal's first entry has none of these and names the inputs.
 type entry struct {
 	Inputs    map[string]string `json:"inputs,omitempty"`
 	Unit      v1alpha1.UnitName `json:"unit,omitempty"`
 	TaskID    string            `json:"taskId,omitempty"`
 	Sample    *task.Sample      `json:"sample,omitempty"`
 	Rejection *task.Rejection   `json:"rejection,omitempty"`
+	// Begun says that the task is under way: what follows, if anything, is its end.
+	Begun bool `json:"begun,omitempty"`
+	// Released takes a beginning back: the task ended with an error that this process
+	// lived to see.
+	Released bool `json:"released,omitempty"`
 	// Verified says that the task was shown to be sound, whatever came of it.
 	Verified bool `json:"verified,omitempty"`
 	// CPUMillis is what the task cost in the sandbox.
 	CPUMillis int64 `json:"cpuMillis,omitempty"`
 }
+
+// ended says whether the entry is a task's end.
+func (e entry) ended() bool { return e.TaskID != "" && !e.Begun && !e.Released }
 
 // journal records results as they come, so that a killed shard goes on at the
 // next task. It is append-only; a torn last line is what a kill leaves.
@@ -41,6 +54,8 @@ type journal struct {
 	file    *os.File
 	entries []entry
 	done    map[string]bool
+	// begun counts how often a task was begun.
+	begun map[string]int
 	// kept counts the samples of each unit.
 	kept map[v1alpha1.UnitName]int
 }
@@ -53,7 +68,7 @@ func openJournal(dir string, inputs map[string]string) (j *journal, same bool, e
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return nil, false, fmt.Errorf("reading the journal: %w", err)
 	}
-	j = &journal{done: map[string]bool{}, kept: map[v1alpha1.UnitName]int{}}
+	j = &journal{done: map[string]bool{}, begun: map[string]int{}, kept: map[v1alpha1.UnitName]int{}}
 	whole := content[:bytes.LastIndexByte(content, '\n')+1]
 	for line := range bytes.Lines(whole) {
 		var e entry
@@ -88,6 +103,14 @@ func (j *journal) position(size int64) error {
 
 func (j *journal) remember(e entry) {
 	j.entries = append(j.entries, e)
+	switch {
+	case e.Begun:
+		j.begun[key(e.Unit, e.TaskID)]++
+		return
+	case e.Released:
+		j.begun[key(e.Unit, e.TaskID)]--
+		return
+	}
 	j.done[key(e.Unit, e.TaskID)] = true
 	if e.Sample != nil {
 		j.kept[e.Unit]++
@@ -149,7 +172,7 @@ func (j *journal) counts(candidates map[v1alpha1.UnitName]int) map[string]int64 
 		name := string(unit)
 		counts[name+".candidates"] = int64(n)
 		for _, e := range j.entries {
-			if e.Unit != unit || e.TaskID == "" {
+			if e.Unit != unit || !e.ended() {
 				continue
 			}
 			counts[name+".run"]++

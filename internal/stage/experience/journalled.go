@@ -40,7 +40,7 @@ func Journalled(store *artifact.Store, spec contract.StageSpec, index int32) (ta
 		if e.TaskID == "" && !maps.Equal(e.Inputs, spec.Inputs) {
 			return 0, 0, nil
 		}
-		if e.TaskID != "" {
+		if e.ended() {
 			tasks++
 			cpu += time.Duration(e.CPUMillis) * time.Millisecond
 		}

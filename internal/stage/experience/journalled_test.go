@@ -1,6 +1,8 @@
 package experience
 
 import (
+	"context"
+	"errors"
 	"os"
 	"path/filepath"
 	"strings"
@@ -53,4 +55,47 @@ func TestJournalled(t *testing.T) {
 		t.Fatal(err)
 	}
 	check("damaged", 0, 0)
+}
+
+// A task that takes its pod along each time is left out at last; one that ends with
+// an error, or a pod that is lost now and then, costs no task.
+func TestATaskThatEndsThePod(t *testing.T) {
+	inputs := map[string]string{"plans/b": "sha256:1"}
+	dir := t.TempDir()
+	lost := errors.New("the pod is lost")
+	try := func(id string, end error) (outcome, error) {
+		j, same, err := openJournal(dir, inputs)
+		if err != nil || !same {
+			t.Fatal(err, same)
+		}
+		defer j.file.Close()
+		candidate := attempt{unit: v1alpha1.UnitSoftwareDesign, id: id, run: func(context.Context) (outcome, error) {
+			if errors.Is(end, lost) {
+				panic(lost)
+			}
+			return reject("tried", "", 0), end
+		}}
+		defer func() {
+			if err := recover(); err != nil && err != any(lost) {
+				panic(err)
+			}
+		}()
+		return j.attempt(t.Context(), candidate)
+	}
+	for range maxBegun {
+		if _, err := try("stopped", context.Canceled); !errors.Is(err, context.Canceled) {
+			t.Errorf("got %v", err)
+		}
+	}
+	if made, err := try("stopped", nil); err != nil || made.code != "tried" {
+		t.Errorf("a task that was stopped is %q, %v", made.code, err)
+	}
+	for n := range maxBegun {
+		if made, err := try("hungry", lost); err != nil || made.code != "" {
+			t.Errorf("attempt %d: %q, %v", n, made.code, err)
+		}
+	}
+	if made, err := try("hungry", nil); err != nil || made.code != "ended-with-the-pod" {
+		t.Errorf("then it is %q, %v", made.code, err)
+	}
 }

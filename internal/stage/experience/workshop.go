@@ -2,6 +2,7 @@ package experience
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"time"
@@ -88,7 +89,7 @@ func (w *workshop) make(ctx context.Context, candidates []attempt, quota map[v1a
 		if j.kept[candidate.unit] >= quota[candidate.unit] || j.done[key(candidate.unit, candidate.id)] {
 			continue
 		}
-		made, err := candidate.run(ctx)
+		made, err := j.attempt(ctx, candidate)
 		if err != nil {
 			return fmt.Errorf("%s %s: %w", candidate.unit, candidate.id, err)
 		}
@@ -108,6 +109,22 @@ func (w *workshop) make(ctx context.Context, candidates []attempt, quota map[v1a
 		}
 	}
 	return nil
+}
+
+// attempt runs a candidate, after the journal says so: one whose every run ended
+// with the pod is not run again.
+func (j *journal) attempt(ctx context.Context, candidate attempt) (outcome, error) {
+	if j.begun[key(candidate.unit, candidate.id)] >= maxBegun {
+		return reject("ended-with-the-pod", "", 0), nil
+	}
+	if err := j.add(entry{Unit: candidate.unit, TaskID: candidate.id, Begun: true}); err != nil {
+		return outcome{}, err
+	}
+	made, err := candidate.run(ctx)
+	if err != nil {
+		return made, errors.Join(err, j.add(entry{Unit: candidate.unit, TaskID: candidate.id, Released: true}))
+	}
+	return made, nil
 }
 
 // play runs one scripted episode in a fresh tree and returns what the script
