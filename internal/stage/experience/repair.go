@@ -183,8 +183,9 @@ type repairer struct {
 	edits   []fileHunk
 	wrong   *wrongRepair
 	dialect language.Dialect
-	// at is the place whose text was shown last.
-	at place
+	// at is the place whose text was shown last, views all that was shown.
+	at    place
+	views []view
 }
 
 func (r *repairer) script(th *thoughts) *script {
@@ -202,6 +203,12 @@ func (r *repairer) script(th *thoughts) *script {
 			last := i == len(way)-1
 			steps = append(steps, r.find(p, i == 0), r.show(p, last))
 		}
+	}
+	for n := range r.edits {
+		steps = append(steps, r.lookAt(n))
+	}
+	for _, of := range r.windows() {
+		steps = append(steps, r.lookAround(of))
 	}
 	steps = append(steps, r.causal)
 	for n := range r.edits {
@@ -263,6 +270,7 @@ func (r *repairer) show(p place, atFault bool) step {
 				lines.End = lines.Start + wholeLines - 1
 			}
 		}
+		r.views = append(r.views, view{p.module.Path, lines})
 		command := fmt.Sprintf("sed -n '%d,%dp' %s", lines.Start, lines.End, language.Quote(p.module.Path))
 		return turn{thought: s.thoughts.say("inspect", r.slots(p)...), command: command}
 	}
@@ -297,15 +305,7 @@ func (r *repairer) aroundFault(path string, within task.Lines) task.Lines {
 
 // causal ends the script when the repair needs names that nothing showed.
 func (r *repairer) causal(s *script, _ result) turn {
-	var all, unseen []string
-	for _, e := range r.edits {
-		all = append(all, r.dialect.ForeignNames(joined(e.Text))...)
-	}
-	for _, name := range all {
-		if !s.seen[name] {
-			unseen = append(unseen, name)
-		}
-	}
+	all, unseen := r.unseen(s)
 	if 100*(len(all)-len(unseen)) < causalPercent*len(all) {
 		return s.fail("not-causal", strings.Join(unseen, " "))
 	}
