@@ -57,6 +57,8 @@ def main():
     except ImportError:
         leave_lacking(results, "pytest")
     measure = start_coverage(results) if request["coverage"] else None
+    # After pytest's own selection, which would deselect the canary too.
+    pytest.hookimpl(trylast=True)(Recorder.pytest_collection_modifyitems)
     recorder = Recorder(request, results, measure)
     code = int(pytest.main(arguments(request), plugins=[recorder]))
     if measure is not None:

@@ -281,9 +281,12 @@ func TestKeptOptions(t *testing.T) {
 				"slow/test_b.py": file(passing),
 				"test_c.py":      file(passing),
 			})
-			report, err := New().RunTests(t.Context(), box, "tree", language.TestRequest{Timeout: time.Minute})
+			report, err := New().RunTests(t.Context(), box, "tree", language.TestRequest{Timeout: time.Minute, Canary: true})
 			if err != nil {
 				t.Fatal(err)
+			}
+			if report.State != language.StateCompleted {
+				t.Errorf("the run is %s", report.State)
 			}
 			want := map[string]language.Outcome{"test_a.py::test_one": language.OutcomeFailed, "test_c.py::test_a": language.OutcomePassed, "test_c.py::test_b": language.OutcomePassed}
 			if diff := cmp.Diff(want, report.Outcomes()); diff != "" {
