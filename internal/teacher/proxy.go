@@ -16,9 +16,8 @@ import (
 	"strings"
 	"time"
 
-	"golang.org/x/sync/errgroup"
-
 	"github.com/repoexpert/operator/api/v1alpha1"
+	"github.com/repoexpert/operator/internal/httpserve"
 	"github.com/repoexpert/operator/internal/task"
 )
 
@@ -40,9 +39,8 @@ const (
 	// maxKey bounds the key's file, in bytes.
 	maxKey = 4096
 
-	drain             = 25 * time.Second
-	readHeaderTimeout = 10 * time.Second
-	readTimeout       = time.Minute
+	// drain is what requests get to end after a signal; the pod's own grace is 30 s.
+	drain = 25 * time.Second
 )
 
 // ProxyOptions are what a proxy works with.
@@ -112,22 +110,7 @@ func fieldsOf(t v1alpha1.Teacher) (map[string]any, error) {
 
 // Serve answers on the listener until the context ends, then lets requests end.
 func (p *Proxy) Serve(ctx context.Context, listener net.Listener) error {
-	server := &http.Server{Handler: p.Handler(), ReadHeaderTimeout: readHeaderTimeout, ReadTimeout: readTimeout}
-	group, ctx := errgroup.WithContext(ctx)
-	group.Go(func() error {
-		if err := server.Serve(listener); !errors.Is(err, http.ErrServerClosed) {
-			return fmt.Errorf("serve: %w", err)
-		}
-		return nil
-	})
-	group.Go(func() error {
-		<-ctx.Done()
-		// The requests' own context must outlive the signal.
-		draining, cancel := context.WithTimeout(context.WithoutCancel(ctx), drain)
-		defer cancel()
-		return server.Shutdown(draining)
-	})
-	return group.Wait()
+	return httpserve.UntilDone(ctx, listener, p.Handler(), drain)
 }
 
 // Handler returns the proxy's HTTP API.
