@@ -89,6 +89,9 @@ type Summary struct {
 	Plan map[string]int64
 	// Stages that ran, in order, with what each cost.
 	Stages []StageFigures
+	// Teacher names the teacher and what it used of its budget for these samples, ""
+	// without one.
+	Teacher string
 	// PeakMemory of this process, in bytes.
 	PeakMemory int64
 }
@@ -116,6 +119,9 @@ func (s *Session) Summarize() (Summary, error) {
 	}
 	if _, ran := s.results[v1alpha1.StageExperience]; !ran {
 		return summary, nil
+	}
+	if t := s.run.Spec.Recipe.Teacher; t != nil {
+		summary.Teacher = t.Model + ", " + s.teacherUsed
 	}
 	units := map[v1alpha1.UnitName]*UnitFigures{}
 	for i := range s.run.Spec.Recipe.Experience.Shards {
@@ -245,6 +251,11 @@ func (s Summary) Print(out io.Writer) error {
 	}
 	if err := errors.Join(err, tabulate(out, tabwriter.AlignRight, s.costRows())); err != nil {
 		return err
+	}
+	if s.Teacher != "" {
+		if _, err := fmt.Fprintf(out, "\nTeacher of these samples: %s, over all calls that made them.\n", s.Teacher); err != nil {
+			return err
+		}
 	}
 	_, err = fmt.Fprintf(out, "\nCPU of this call: sandbox is all that ran in the boxes, tasks what Experience counts of it,\n"+
 		"worker is this process with its git and its keepers. Peak memory of the worker: %d MiB.\n", s.PeakMemory>>20)

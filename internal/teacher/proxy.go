@@ -1,17 +1,14 @@
 package teacher
 
 import (
-	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
-	"io/fs"
 	"log/slog"
 	"net"
 	"net/http"
-	"os"
 	"strconv"
 	"strings"
 	"time"
@@ -36,9 +33,6 @@ const (
 	// context, escaped as JSON.
 	bodyPerToken = 16
 	bodyOverhead = 1 << 20
-	// maxKey bounds the key's file, in bytes.
-	maxKey = 4096
-
 	// drain is what requests get to end after a signal; the pod's own grace is 30 s.
 	drain = 25 * time.Second
 )
@@ -47,9 +41,9 @@ const (
 type ProxyOptions struct {
 	// Teacher as the class gives it, complete.
 	Teacher v1alpha1.Teacher
-	// KeyFile holds the endpoint's key. It is read for each request, so that a
-	// changed Secret needs no new pod. Empty when the endpoint wants no key.
-	KeyFile string
+	// Key returns the endpoint's key, "" for none. It is asked for each request, so
+	// that a changed Secret needs no new pod; its error must not show what it read.
+	Key func() (string, error)
 	// Counter keeps the run's account.
 	Counter *Counter
 	// Log gets a line a request: how it ended and what it used, never a message
@@ -107,6 +101,9 @@ func fieldsOf(t v1alpha1.Teacher) (map[string]any, error) {
 	}
 	return fields, nil
 }
+
+// Used says in words how much of the budget is used.
+func (p *Proxy) Used() string { return p.options.Counter.String() }
 
 // Serve answers on the listener until the context ends, then lets requests end.
 func (p *Proxy) Serve(ctx context.Context, listener net.Listener) error {
@@ -179,7 +176,7 @@ func (p *Proxy) turn(ctx context.Context) error {
 
 // ask asks the endpoint. What it says in a refusal is repeated without the key.
 func (p *Proxy) ask(ctx context.Context, messages []task.Message, out *relay) (answer, error) {
-	key, err := readKey(p.options.KeyFile)
+	key, err := p.options.Key()
 	if err != nil {
 		return answer{}, &failure{cause: refused, status: http.StatusUnauthorized, text: err.Error()}
 	}
@@ -188,29 +185,6 @@ func (p *Proxy) ask(ctx context.Context, messages []task.Message, out *relay) (a
 		f.text = strings.ReplaceAll(f.text, key, "[key]")
 	}
 	return got, err
-}
-
-// readKey reads a key's file; an empty name means no key. An error does not show
-// what the file holds.
-func readKey(name string) (string, error) {
-	if name == "" {
-		return "", nil
-	}
-	file, err := os.Open(name)
-	if errors.Is(err, fs.ErrNotExist) {
-		return "", errors.New("the Secret has no key apiKey")
-	}
-	if err != nil {
-		return "", errors.New("the Secret's apiKey cannot be read")
-	}
-	defer func() { _ = file.Close() }()
-	content, err := io.ReadAll(io.LimitReader(file, maxKey+1))
-	key := string(bytes.TrimSpace(content))
-	notPrintable := func(r rune) bool { return r <= ' ' || r > '~' }
-	if err != nil || key == "" || len(content) > maxKey || strings.ContainsFunc(key, notPrintable) {
-		return "", errors.New("the Secret's apiKey is no key: one line of printable ASCII without spaces")
-	}
-	return key, nil
 }
 
 // mostTokens is an upper bound of what a request can use: a token of a prompt
