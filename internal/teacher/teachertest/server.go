@@ -130,8 +130,8 @@ type Exchange struct {
 	// content is the request's body.
 	content []byte
 	prompt  int64
-	given  int64
-	billed bool
+	given   int64
+	billed  bool
 }
 
 // Say sends a piece of an answer and charges for it.
