@@ -8,8 +8,10 @@ import (
 	"net"
 	"os"
 	"os/exec"
+	"os/signal"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 
 	"github.com/repoexpert/operator/api/v1alpha1"
@@ -23,6 +25,8 @@ const model = "teacher"
 
 // shared is what all stories use.
 var shared struct {
+	// ctx ends when somebody interrupts the run, so that the model's server ends too.
+	ctx context.Context
 	// worker is the program, upstream the base URL of the model's server.
 	worker, upstream string
 	// planned is a checkout, and an output folder in which its plan is made.
@@ -30,7 +34,10 @@ var shared struct {
 }
 
 func TestMain(m *testing.M) {
-	code, err := run(m)
+	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM)
+	shared.ctx = ctx
+	code, err := run(ctx, m)
+	stop()
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "teacher:", err)
 		code = 1
@@ -38,8 +45,7 @@ func TestMain(m *testing.M) {
 	os.Exit(code)
 }
 
-func run(m *testing.M) (int, error) {
-	ctx := context.Background()
+func run(ctx context.Context, m *testing.M) (int, error) {
 	temp, err := os.MkdirTemp("", "teacher-")
 	if err != nil {
 		return 1, err
@@ -72,8 +78,14 @@ func serveModel(ctx context.Context, root local.Root, temp string) (stop func(),
 	if err != nil {
 		return nil, err
 	}
-	if err := os.Setenv("PYTHONPATH", strings.ReplaceAll(tools.PythonPath, local.ToolsMount, tools.Tools)); err != nil {
-		return nil, err
+	for name, value := range map[string]string{
+		"PYTHONPATH": strings.ReplaceAll(tools.PythonPath, local.ToolsMount, tools.Tools),
+		// On a busy machine, threads that wait for each other are slower than one.
+		"OMP_NUM_THREADS": "1",
+	} {
+		if err := os.Setenv(name, value); err != nil {
+			return nil, err
+		}
 	}
 	port, err := freePort()
 	if err != nil {

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/repoexpert/operator/api/v1alpha1"
+	"github.com/repoexpert/operator/internal/agent"
 	"github.com/repoexpert/operator/internal/contract"
 	"github.com/repoexpert/operator/internal/teacher/teachertest"
 )
@@ -96,10 +97,10 @@ func TestKeyRevokedInTheMiddle(t *testing.T) {
 // A budget that is reached ends the call with its figures, and is never exceeded;
 // under a larger one the same command goes on, and what was used still counts.
 func TestBudgetReached(t *testing.T) {
-	const small = 9000
+	const small = 2000
 	s := newStory(t)
 	s.budget(small)
-	stopped := s.experience(configuration, "the teacher's budget is reached: ", " of 9000 tokens are used", "teacher.budget is budget in the file of --teacher", "keeps ")
+	stopped := s.experience(configuration, "the teacher's budget is reached: ", " of 2000 tokens are used", "teacher.budget is budget in the file of --teacher", "keeps ")
 	before := s.account(small)
 	s.budget(100_000)
 	printed := s.experience(0, " of 100000 tokens, over all calls")
@@ -110,12 +111,9 @@ func TestBudgetReached(t *testing.T) {
 	}
 }
 
-// untilFirstTask lets the first task fail at once, by turns that repeat
-// themselves, and returns how many those are. What comes after is the model's.
+// untilFirstTask lets the first task end at once, handed in undone, and returns how
+// many requests that takes. What comes after is the model's.
 func (s *story) untilFirstTask() int {
-	const repeats = 5
-	for range repeats {
-		s.server.Then(teachertest.Answer("I know nothing."))
-	}
-	return repeats
+	s.server.Then(teachertest.Answer("THOUGHT: Done.\n```bash\n" + agent.SubmitChange + "\n```"))
+	return 1
 }

@@ -65,7 +65,8 @@ func (s *story) writeKey(value string) {
 	}
 }
 
-// budget writes the teacher with so many tokens. The server of transformers knows
+// budget writes the teacher with so many tokens. Its context lasts for about three
+// turns, which is enough to be asked and soon over. The server of transformers knows
 // neither top_k nor repetition_penalty.
 func (s *story) budget(tokens int) {
 	s.t.Helper()
@@ -73,7 +74,7 @@ func (s *story) budget(tokens int) {
 model: %s
 sampling: {temperature: "0.7"}
 maxTokensPerTurn: 24
-contextTokens: 2000
+contextTokens: 256
 attemptsPerTask: 1
 budget: {tokens: %d}
 `, s.url, model, tokens)
@@ -86,7 +87,7 @@ budget: {tokens: %d}
 // texts. It returns what it printed.
 func (s *story) experience(code int, says ...string) string {
 	s.t.Helper()
-	cmd := command(s.t.Context(), "experience", s.out, "--teacher", s.config, "--teacher-key-file", s.keyFile)
+	cmd := command(shared.ctx, "experience", s.out, "--teacher", s.config, "--teacher-key-file", s.keyFile)
 	var printed bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &printed, &printed
 	err := cmd.Run()
