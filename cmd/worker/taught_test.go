@@ -60,8 +60,8 @@ func TestTaughtExperience(t *testing.T) {
 		if strings.Contains(content, teacherKey) {
 			t.Errorf("the key is in %s", name)
 		}
-		if strings.HasSuffix(name, "samples.jsonl") && strings.Count(content, `"provenance":"teacher:wise"`) != 3 {
-			t.Errorf("the samples are\n%s", content)
+		if made := strings.Count(content, `"provenance":"teacher:wise"`); strings.HasSuffix(name, "samples.jsonl") && (made < 3 || made != strings.Count(content, "\n")) {
+			t.Errorf("of these samples %d are the teacher's:\n%s", made, content)
 		}
 	}
 	asked := len(teacher.Requests())

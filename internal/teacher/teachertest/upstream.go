@@ -59,16 +59,20 @@ func (u Upstream) relay(pass func(ctx context.Context, event int) bool) Step {
 		defer response.Body.Close()
 		e.W.Header().Set("Content-Type", response.Header.Get("Content-Type"))
 		e.W.WriteHeader(response.StatusCode)
-		event := 0
+		event, passes, first := 0, true, true
 		// A line that is too long ends the answer early, which is a fault like any other.
 		for lines := bufio.NewScanner(response.Body); lines.Scan(); {
 			e.bill(lines.Bytes())
-			if pass(e.R.Context(), event) {
+			if first {
+				passes = pass(e.R.Context(), event)
+			}
+			if passes {
 				// The client is gone if this fails.
 				_, _ = io.WriteString(e.W, lines.Text()+"\n")
 				_ = http.NewResponseController(e.W).Flush()
 			}
-			if len(lines.Bytes()) == 0 {
+			// An empty line ends an event.
+			if first = len(lines.Bytes()) == 0; first {
 				event++
 			}
 		}
