@@ -43,7 +43,7 @@ func TestTaughtExperience(t *testing.T) {
 	defer endpoint.Close()
 	out := filepath.Join(t.TempDir(), "out")
 
-	failing(t, int(contract.ExitCode(v1alpha1.FailureConfiguration)), "teacher.budget is budget in the file of --teacher", l.taught(t, out, endpoint.URL, 4500))
+	failing(t, int(contract.ExitCode(v1alpha1.FailureConfiguration)), "teacher.budget is budget in the file of --teacher", l.taught(t, out, endpoint.URL, 9000))
 	used := len(teacher.Requests())
 	if used == 0 {
 		t.Error("nothing was asked within the small budget")

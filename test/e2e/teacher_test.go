@@ -28,7 +28,7 @@ const (
 	teacherKey   = "sk-canary-4711"
 	teacherModel = "scripted"
 	// smallBudget lasts for some turns and not for all.
-	smallBudget, largeBudget = 4000, 1_000_000
+	smallBudget, largeBudget = 12_000, 1_000_000
 )
 
 // A teacher in the cluster, which is scripted, behind the proxy: who has its key,
@@ -116,12 +116,12 @@ func checkBudget(t *testing.T, run v1alpha1.ExpertRun) {
 	if s == nil || s.State != v1alpha1.StageFailed {
 		t.Fatalf("Experience is %+v, want Failed", s)
 	}
-	for _, text := range []string{" of 4000 tokens are used", "raise teacher.budget of the ExpertClass"} {
+	for _, text := range []string{" of 12000 tokens are used", "raise teacher.budget of the ExpertClass"} {
 		if !strings.Contains(s.Message, text) {
 			t.Errorf("the status says %q, want %q in it", s.Message, text)
 		}
 	}
-	if strings.Contains(s.Message, ": 0 of 4000") {
+	if strings.Contains(s.Message, ": 0 of 12000") {
 		t.Errorf("nothing was used before the budget was reached: %q", s.Message)
 	}
 	t.Logf("a reached budget says: %s", s.Message)

@@ -62,7 +62,7 @@ func TestTeacher(t *testing.T) {
 	if reports == 0 {
 		t.Error("no report was tried")
 	}
-	// Every report was tried twice, one turn each; every body in three turns.
+	// Every report was tried twice, one turn each; every body in four turns.
 	bodies := 0
 	for _, request := range server.Requests() {
 		if fmt.Sprint(request.Body["model"]) != "wise" {

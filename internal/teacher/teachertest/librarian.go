@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -17,9 +18,10 @@ var (
 )
 
 // Librarian answers as a teacher that knows a Python repository by heart: it looks
-// where the body of a function is missing, writes what stands there, and hands
-// that in. Of other tasks it knows nothing and hands in at once. read returns a
-// file of the repository.
+// where the body of a function is missing, looks up the names that it will need,
+// since what nothing has shown is no sample to learn from, writes what stands
+// there, and hands that in. Of other tasks it knows nothing and hands in at once.
+// read returns a file of the repository.
 func Librarian(read func(path string) ([]byte, error)) Step {
 	return func(e *Exchange) {
 		var body struct {
@@ -39,30 +41,55 @@ func Librarian(read func(path string) ([]byte, error)) Step {
 	}
 }
 
-// librarian is the turn after what was said: the system's prompt, the task, and
-// then turns and what they brought.
+// What was said by the turns of a librarian: the system's prompt, the task, and then
+// turns and what they brought.
+const (
+	saidTask  = 1
+	saidPlace = 3
+	saidNames = 5
+)
+
+// librarian is the turn after what was said.
 func librarian(read func(path string) ([]byte, error), said []string) string {
-	const task, seen = 1, 3
 	handIn := turn("Hand it in.", agent.SubmitChange)
-	if len(said) <= task {
+	if len(said) <= saidTask {
 		return handIn
 	}
-	found := missingBody.FindStringSubmatch(said[task])
+	found := missingBody.FindStringSubmatch(said[saidTask])
 	switch {
-	case found == nil || len(said) > seen+1:
+	case found == nil || len(said) > saidNames+1:
 		return handIn
-	case len(said) <= seen:
+	case len(said) <= saidPlace:
 		return turn("See where it is missing.", fmt.Sprintf("grep -n 'raise NotImplementedError' %[1]s; echo lines $(wc -l < %[1]s)", found[1]))
 	}
 	content, err := read(found[1])
 	if err != nil {
 		return "THOUGHT: I do not know this file."
 	}
-	at, body, ok := missing(strings.Split(string(content), "\n"), said[seen])
-	if !ok {
+	at, body, ok := missing(strings.Split(string(content), "\n"), said[saidPlace])
+	switch {
+	case !ok:
 		return handIn
+	case len(said) <= saidNames:
+		return turn("Look up what it may use.", "for name in "+strings.Join(names(body), " ")+"; do grep -rnw --include='*.py' $name . | head -n 2; done")
 	}
 	return turn("Write it.", fmt.Sprintf("cat > body.txt <<'EOF'\n%s\nEOF\nsed -i -e '%dr body.txt' -e %dd %s && rm body.txt", body, at, at, found[1]))
+}
+
+// maxNames keeps what a look at names brings within an observation.
+const maxNames = 40
+
+var name = regexp.MustCompile(`[A-Za-z_]\w{2,}`)
+
+// names are the words of a body, each once, in order.
+func names(body string) []string {
+	var found []string
+	for _, word := range name.FindAllString(body, -1) {
+		if !slices.Contains(found, word) {
+			found = append(found, word)
+		}
+	}
+	return found[:min(len(found), maxNames)]
 }
 
 func turn(thought, command string) string {
