@@ -42,6 +42,10 @@ test: $(BIN)/gotestsum envtest-assets $(BIN)/pytest-site/.done ## Everything tha
 	  $(BIN)/gotestsum --format pkgname -- -race -timeout 20m ./...
 	cd hack/devcluster && $(BIN)/gotestsum --format pkgname -- ./...
 
+.PHONY: test-teacher
+test-teacher: $(BIN)/gotestsum $(BIN)/pytest-site/.done ## A real small model as the teacher, with faults between. Fetches the demo's model and packages.
+	REPOEXPERT_TEST_PYTHONPATH=$(BIN)/pytest-site $(BIN)/gotestsum --format standard-verbose -- -tags e2e -count=1 -timeout 40m ./test/teacher/...
+
 ##@ Development
 
 .PHONY: generate
@@ -88,7 +92,7 @@ e2e: $(BIN)/gotestsum $(BIN)/devcluster $(BIN)/kustomize $(BIN)/pytest-site/.don
 	$(BIN)/gotestsum --format standard-verbose -- -tags e2e -count=1 -timeout 40m -run '^TestCore' ./test/e2e/...
 
 .PHONY: e2e-full
-e2e-full: $(BIN)/gotestsum $(BIN)/devcluster $(BIN)/kustomize $(BIN)/pytest-site/.done ## Every story on true pods: main job, commit roll, controls, attacks, deletion, vLLM.
+e2e-full: $(BIN)/gotestsum $(BIN)/devcluster $(BIN)/kustomize $(BIN)/pytest-site/.done ## Every story on true pods: main job, commit roll, controls, attacks, deletion, teacher, vLLM.
 	$(BIN)/gotestsum --format standard-verbose -- -tags e2e -count=1 -timeout 170m ./test/e2e/...
 
 .PHONY: bench-experience

@@ -75,6 +75,10 @@ func newLocalStage(stage v1alpha1.StageName, use, short, long string) *cobra.Com
 	cmd.Flags().Int32Var(&c.options.HoldoutPercent, "holdout-percent", c.options.HoldoutPercent, "share of the functions that no sample may show")
 	cmd.Flags().StringVar(&c.summary, "summary", "", "file that gets the figures of the summary as JSON")
 	cmd.Flags().Int32Var(&c.options.MinSamples, "min-samples", c.options.MinSamples, "samples below which plan and curate fail")
+	if stage != v1alpha1.StagePlan {
+		cmd.Flags().StringVar(&c.options.Teacher, "teacher", "", "YAML file with the fields of a class's teacher: its endpoint, model and budget, and what else differs from the defaults (default: scripts make the trajectories)")
+		cmd.Flags().StringVar(&c.options.TeacherKeyFile, "teacher-key-file", "", "file with the key of the teacher's endpoint (default: the environment variable "+local.TeacherKeyVariable+", if it is set)")
+	}
 	if stage == v1alpha1.StageCurate {
 		cmd.Flags().StringVar(&c.options.Model, "model", "", "folder of a base model in the format of Hugging Face; only its tokenizer is read")
 		cmd.Flags().Int32Var(&c.options.MaxLength, "max-length", c.options.MaxLength, "longest sample in tokens; longer ones are dropped")

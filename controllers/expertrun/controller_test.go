@@ -129,35 +129,53 @@ var errBroken = errors.New("the connection broke")
 // remembers nothing. The end must be that of an undisturbed run, with no Job
 // more.
 func TestCrashAtEachWrite(t *testing.T) {
-	reference := newCluster(t)
-	reference.whole()
-	want, total := ledger(reference.get(reference.run).Status), len(reference.writes.list)
+	crashAtEachWrite(t, func(t *testing.T) *cluster { return newCluster(t) }, func(string) bool { return true }, func(t *testing.T, c *cluster) {
+		if got := c.writes.count()["create Job"]; got != 6 {
+			t.Errorf("%d Jobs were created, want 6", got)
+		}
+	})
+}
+
+// crashAtEachWrite plays a whole run once undisturbed, and then once for each write
+// of it that broken chooses and each side on which it can break. The end must be the
+// same each time, and check holds.
+func crashAtEachWrite(t *testing.T, made func(*testing.T) *cluster, broken func(what string) bool, check func(*testing.T, *cluster)) {
+	reference := made(t)
+	reference.wholeDespite(nil)
+	want := ledger(reference.get(reference.run).Status)
 	for _, when := range []string{"before", "after"} {
-		for i := range total {
-			t.Run(fmt.Sprintf("%s write %d, %s", when, i+1, reference.writes.list[i]), func(t *testing.T) {
+		for i, what := range reference.writes.list {
+			if !broken(what) {
+				continue
+			}
+			t.Run(fmt.Sprintf("%s write %d, %s", when, i+1, what), func(t *testing.T) {
 				t.Parallel()
-				c := newCluster(t)
-				n := 0
-				broken := func(string) error {
-					if n++; n == i+1 {
-						return errBroken
-					}
-					return nil
-				}
-				if when == "before" {
-					c.writes.before = broken
-				} else {
-					c.writes.after = broken
-				}
+				c := made(t)
+				c.breakWrite(when, i+1)
 				c.wholeDespite(errBroken)
 				if diff := cmp.Diff(want, ledger(c.get(c.run).Status), ignoreNames(reference, c)); diff != "" {
 					t.Errorf("end (-undisturbed +disturbed):\n%s", diff)
 				}
-				if got := c.writes.count()["create Job"]; got != 6 {
-					t.Errorf("%d Jobs were created, want 6", got)
-				}
+				check(t, c)
 			})
 		}
+	}
+}
+
+// breakWrite breaks one write, counted from 1, before or after it reaches the API
+// server.
+func (c *cluster) breakWrite(when string, number int) {
+	n := 0
+	broken := func(string) error {
+		if n++; n == number {
+			return errBroken
+		}
+		return nil
+	}
+	if when == "before" {
+		c.writes.before = broken
+	} else {
+		c.writes.after = broken
 	}
 }
 
@@ -168,28 +186,24 @@ func ignoreNames(a, b *cluster) cmp.Option {
 	})
 }
 
-// wholeDespite plays a run to its end, starting a new manager after each broken
+// wholeDespite plays a run to its rest, starting a new manager after each broken
 // write.
 func (c *cluster) wholeDespite(broken error) {
 	c.t.Helper()
-	for range 200 {
+	for range 300 {
 		before := len(c.writes.list)
 		_, err := c.reconcile(c.run)
-		if err != nil && !errors.Is(err, broken) {
+		switch {
+		case err != nil && !errors.Is(err, broken):
 			c.t.Fatal(err)
-		}
-		if err != nil {
+		case err != nil:
 			c.restart()
-			continue
-		}
-		if len(c.writes.list) != before {
-			continue
-		}
-		run := c.get(c.run)
-		if run.Status.CompletionTime != nil {
+		case len(c.writes.list) != before || c.startProxy():
+		case c.get(c.run).Status.CompletionTime != nil:
 			return
+		default:
+			c.succeed()
 		}
-		c.succeed()
 	}
 	c.t.Fatal("the run did not end")
 }

@@ -2,8 +2,6 @@ package expertrun_test
 
 import (
 	"encoding/json"
-	"errors"
-	"fmt"
 	"strings"
 	"testing"
 
@@ -13,6 +11,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	networkingv1 "k8s.io/api/networking/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/repoexpert/operator/api/v1alpha1"
@@ -79,28 +78,6 @@ func (c *cluster) startProxy() bool {
 	return true
 }
 
-// taught plays a run with a teacher to its rest, starting a new manager after
-// each broken write.
-func (c *cluster) taught(broken error) {
-	c.t.Helper()
-	for range 300 {
-		before := len(c.writes.list)
-		_, err := c.reconcile(c.run)
-		switch {
-		case err != nil && !errors.Is(err, broken):
-			c.t.Fatal(err)
-		case err != nil:
-			c.restart()
-		case len(c.writes.list) != before || c.startProxy():
-		case c.get(c.run).Status.CompletionTime != nil:
-			return
-		default:
-			c.succeed()
-		}
-	}
-	c.t.Fatal("the run did not end")
-}
-
 // left lists what is left of the teacher's proxy.
 func (c *cluster) left() []string {
 	c.t.Helper()
@@ -138,7 +115,7 @@ func TestTaughtRun(t *testing.T) {
 		}
 		return nil
 	}
-	c.taught(nil)
+	c.wholeDespite(nil)
 	want := map[string]int{
 		"status ExpertRun": 7, "create Job": 6, "patch Job": 6,
 		"apply NetworkPolicy": 2, "apply Service": 1, "apply Deployment": 1,
@@ -207,11 +184,17 @@ func specOf(t *testing.T, job *batchv1.Job) contract.StageSpec {
 	return contract.StageSpec{}
 }
 
-// untilTaught plays a run until Experience's Job is there.
-func (c *cluster) untilTaught() {
+// untilTeacher plays a run until it needs its teacher.
+func (c *cluster) untilTeacher() ctrl.Result {
 	c.t.Helper()
 	c.until(v1alpha1.StagePlan)
 	c.succeed()
+	return c.settle()
+}
+
+// begins starts the proxy and expects Experience's Job after it.
+func (c *cluster) begins() {
+	c.t.Helper()
 	c.settle()
 	c.startProxy()
 	c.settle()
@@ -220,43 +203,24 @@ func (c *cluster) untilTaught() {
 	}
 }
 
+// untilTaught plays a run until Experience's Job is there.
+func (c *cluster) untilTaught() {
+	c.t.Helper()
+	c.untilTeacher()
+	c.begins()
+}
+
 // TestTaughtRunCrashes is TestCrashAtEachWrite with a teacher: nothing of the
-// proxy is left either.
+// proxy is left either. Writes that every run has are broken there.
 func TestTaughtRunCrashes(t *testing.T) {
-	reference := newTaughtCluster(t)
-	reference.taught(nil)
-	want, total := ledger(reference.get(reference.run).Status), len(reference.writes.list)
-	for _, when := range []string{"before", "after"} {
-		for i := range total {
-			if what := reference.writes.list[i]; strings.HasSuffix(what, "Job") || strings.HasSuffix(what, "ExpertRun") {
-				// TestCrashAtEachWrite breaks these.
-				continue
-			}
-			t.Run(fmt.Sprintf("%s write %d, %s", when, i+1, reference.writes.list[i]), func(t *testing.T) {
-				t.Parallel()
-				c := newTaughtCluster(t)
-				n := 0
-				broken := func(string) error {
-					if n++; n == i+1 {
-						return errBroken
-					}
-					return nil
-				}
-				if when == "before" {
-					c.writes.before = broken
-				} else {
-					c.writes.after = broken
-				}
-				c.taught(errBroken)
-				if diff := cmp.Diff(want, ledger(c.get(c.run).Status), ignoreNames(reference, c)); diff != "" {
-					t.Errorf("end (-undisturbed +disturbed):\n%s", diff)
-				}
-				if left := c.left(); len(left) > 0 {
-					t.Errorf("left are %v", left)
-				}
-			})
-		}
+	ofTheProxy := func(what string) bool {
+		return !strings.HasSuffix(what, "Job") && !strings.HasSuffix(what, "ExpertRun")
 	}
+	crashAtEachWrite(t, newTaughtCluster, ofTheProxy, func(t *testing.T, c *cluster) {
+		if left := c.left(); len(left) > 0 {
+			t.Errorf("left are %v", left)
+		}
+	})
 }
 
 // A Secret that cannot be used stalls the run and costs nothing; once it can, the
@@ -281,9 +245,7 @@ func TestTeacherSecretProblems(t *testing.T) {
 			if !tc.missing {
 				c.create(c.secret(tc.change))
 			}
-			c.until(v1alpha1.StagePlan)
-			c.succeed()
-			if result := c.settle(); result.RequeueAfter == 0 {
+			if result := c.untilTeacher(); result.RequeueAfter == 0 {
 				t.Error("nobody looks again: a change of a Secret is no event")
 			}
 			got := c.condition(v1alpha1.ConditionStalled)
@@ -303,11 +265,9 @@ func TestTeacherSecretProblems(t *testing.T) {
 			} else if err := server.Update(c.ctx, c.secret(nil)); err != nil {
 				t.Fatal(err)
 			}
-			c.settle()
-			c.startProxy()
-			c.settle()
-			if id, _ := c.under(); id.Stage != v1alpha1.StageExperience || c.condition(v1alpha1.ConditionStalled).Status == metav1.ConditionTrue {
-				t.Errorf("%v is under way, Stalled = %+v", id, c.condition(v1alpha1.ConditionStalled))
+			c.begins()
+			if got := c.condition(v1alpha1.ConditionStalled); got.Status == metav1.ConditionTrue {
+				t.Errorf("Stalled = %+v", got)
 			}
 		})
 	}
@@ -321,9 +281,7 @@ func TestTeacherNameConflict(t *testing.T) {
 		Spec:       corev1.ServiceSpec{Ports: []corev1.ServicePort{{Port: 1}}, Selector: map[string]string{"app": "other"}},
 	}
 	c.create(foreign)
-	c.until(v1alpha1.StagePlan)
-	c.succeed()
-	if result := c.settle(); result.RequeueAfter == 0 {
+	if result := c.untilTeacher(); result.RequeueAfter == 0 {
 		t.Error("nobody looks again")
 	}
 	if got := c.condition(v1alpha1.ConditionStalled); got.Reason != v1alpha1.ReasonNameConflict || !strings.Contains(got.Message, foreign.Name) {
@@ -334,12 +292,7 @@ func TestTeacherNameConflict(t *testing.T) {
 		t.Fatalf("the foreign Service was touched: %v", err)
 	}
 	c.kill(foreign)
-	c.settle()
-	c.startProxy()
-	c.settle()
-	if id, _ := c.under(); id.Stage != v1alpha1.StageExperience {
-		t.Errorf("%v is under way", id)
-	}
+	c.begins()
 }
 
 // A suspended expert's teacher goes, and comes back.

@@ -1,6 +1,7 @@
 package class
 
 import (
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -73,6 +74,17 @@ func Effective(class *v1alpha1.ExpertClass) (v1alpha1.ExpertClassSpec, error) {
 			"ExpertClass %q is not usable: %s", class.Name, strings.Join(problems, "; "))}
 	}
 	return spec, nil
+}
+
+// Teacher returns a teacher as it applies where a class has it: checked, and with
+// the schema's defaults. The error names the fields.
+func Teacher(given v1alpha1.Teacher) (v1alpha1.Teacher, error) {
+	spec := v1alpha1.ExpertClassSpec{Teacher: given.DeepCopy()}
+	completeTeacher(spec.Teacher)
+	if problems := teacherProblems(&spec); len(problems) > 0 {
+		return *spec.Teacher, errors.New(strings.Join(problems, "; "))
+	}
+	return *spec.Teacher, nil
 }
 
 // allowed checks that the class opens what the expert overrides.

@@ -2,11 +2,9 @@ package guard
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"log/slog"
 	"net"
-	"net/http"
 	"net/url"
 	"sync/atomic"
 	"time"
@@ -15,6 +13,7 @@ import (
 
 	"github.com/repoexpert/operator/internal/artifact"
 	"github.com/repoexpert/operator/internal/engine"
+	"github.com/repoexpert/operator/internal/httpserve"
 	"github.com/repoexpert/operator/internal/recall"
 
 	"github.com/repoexpert/operator/api/v1alpha1"
@@ -30,9 +29,6 @@ const (
 	// dialTimeout of the look whether the engine is there; the kubelet gives its
 	// probe 2 seconds.
 	dialTimeout = time.Second
-
-	readHeaderTimeout = 10 * time.Second
-	readTimeout       = time.Minute
 )
 
 // Options of a guard.
@@ -66,25 +62,8 @@ func New(options Options) *Guard { return &Guard{options: options} }
 // Serve answers on the listener until the context ends, then lets requests end.
 // It fails if the model's files are not those that were promoted.
 func (g *Guard) Serve(ctx context.Context, listener net.Listener) error {
-	server := &http.Server{
-		Handler:           g.Handler(),
-		ReadHeaderTimeout: readHeaderTimeout,
-		ReadTimeout:       readTimeout,
-	}
 	group, ctx := errgroup.WithContext(ctx)
-	group.Go(func() error {
-		if err := server.Serve(listener); !errors.Is(err, http.ErrServerClosed) {
-			return fmt.Errorf("serve: %w", err)
-		}
-		return nil
-	})
-	group.Go(func() error {
-		<-ctx.Done()
-		// The requests' own context must outlive the signal.
-		draining, cancel := context.WithTimeout(context.WithoutCancel(ctx), drain)
-		defer cancel()
-		return server.Shutdown(draining)
-	})
+	group.Go(func() error { return httpserve.UntilDone(ctx, listener, g.Handler(), drain) })
 	group.Go(func() error { return g.watch(ctx) })
 	return group.Wait()
 }

@@ -14,6 +14,12 @@ var flags = []struct{ field, flag string }{
 	{"repository.include", "--include"},
 	{"environment.test.paths", "--test-path"},
 	{"environment.test.framework", "--framework"},
+	{"apiKey", "--teacher-key-file, or the variable " + TeacherKeyVariable},
+	{"teacher.secretRef", "--teacher-key-file, or the variable " + TeacherKeyVariable},
+	{"teacher.budget", "budget in the file of --teacher"},
+	{"teacher.url", "url in the file of --teacher"},
+	{"teacher.model", "model in the file of --teacher"},
+	{"teacher.sampling", "sampling in the file of --teacher"},
 	{"environment.image", "the programs in PATH, and --python-path"},
 }
 

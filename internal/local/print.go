@@ -33,6 +33,11 @@ func (s Summary) Print(out io.Writer) error {
 	if err := errors.Join(err, tabulate(out, tabwriter.AlignRight, s.costRows())); err != nil {
 		return err
 	}
+	if s.Teacher != "" {
+		if _, err := fmt.Fprintf(out, "\nTeacher of these samples: %s, over all calls that made them.\n", s.Teacher); err != nil {
+			return err
+		}
+	}
 	_, err = fmt.Fprintf(out, "\nCPU of this call: sandbox is all that ran in the boxes, tasks what Experience counts of it,\n"+
 		"worker is this process with its git and its keepers. Peak memory of the worker: %d MiB.\n", s.PeakMemory>>20)
 	return err

@@ -35,6 +35,9 @@ type Options struct {
 	MaxLength int32
 	// Model is the folder of a base model, for Curate; "" without.
 	Model string
+	// Teacher is a file with a teacher as an ExpertClass has it, "" for none;
+	// TeacherKeyFile holds its key, "" when the environment has it or it wants none.
+	Teacher, TeacherKeyFile string
 	// PythonPath are folders that commands in the sandbox import from besides the
 	// interpreter's own.
 	PythonPath []string

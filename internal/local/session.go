@@ -45,6 +45,10 @@ type Session struct {
 	lock     *os.File
 	log      *os.File
 	sandbox  *Sandbox
+	// teacherKey gives the key of the recipe's teacher, teacherUsed says what that
+	// teacher used of its budget.
+	teacherKey  func() (string, error)
+	teacherUsed string
 	// results are those of the stages that ended, usage what each cost.
 	results map[v1alpha1.StageName]contract.StageResult
 	usage   map[v1alpha1.StageName]Usage
@@ -94,6 +98,9 @@ func Open(ctx context.Context, display *Display, checkout Checkout, out string, 
 	s.run.Name = "local"
 	s.run.Spec.Commit = checkout.Commit
 	s.run.Spec.Recipe = options.recipe(checkout, environment, model)
+	if err := s.setTeacher(options); err != nil {
+		return nil, err
+	}
 	if err := s.open(ctx, pythonPath); err != nil {
 		return nil, errors.Join(err, s.Close())
 	}
@@ -211,54 +218,6 @@ func (s *Session) stage(ctx context.Context, name v1alpha1.StageName) error {
 	})
 	s.report(name, result)
 	return nil
-}
-
-// attempt runs the shards of a stage. It returns what Experience counts as the
-// cost of the tasks that ended in this session.
-func (s *Session) attempt(ctx context.Context, name v1alpha1.StageName) (result contract.StageResult, tasks time.Duration, err error) {
-	spec := pipeline.SpecFor(&s.run, pipeline.AttemptID{Stage: name, Number: 1}, nil)
-	if name != v1alpha1.StageExperience {
-		result, err = s.runner(ctx, spec, 0, &tracker{display: s.display, name: string(name), now: time.Now, shards: 1})
-		return result, 0, err
-	}
-	shards := &tracker{display: s.display, name: string(name), now: time.Now, shards: spec.Shards}
-	digests := make([]string, spec.Shards)
-	result.Reused = true
-	for i := range spec.Shards {
-		done, before, err := experience.Journalled(s.store, spec, i)
-		if err != nil {
-			return result, 0, err
-		}
-		if done > 0 {
-			s.display.Event("%s: shard %d of %d goes on after %d tasks", name, i+1, spec.Shards, done)
-		}
-		shard, err := s.runner(ctx, spec, i, shards)
-		if err != nil {
-			return result, 0, err
-		}
-		digests[i] = shard.ManifestDigest
-		if !shard.Reused {
-			result.Reused = false
-			tasks += s.cost(spec, i) - before
-		}
-	}
-	result.ManifestDigest = contract.ShardsDigest(digests)
-	return result, tasks, nil
-}
-
-// cost is what the tasks of a sealed shard cost in the sandbox.
-func (s *Session) cost(spec contract.StageSpec, index int32) time.Duration {
-	manifest, _, err := s.store.Lookup(stage.ShardFolder(spec.Keys.Output(v1alpha1.StageExperience), index))
-	if err != nil {
-		return 0 // the stage has sealed it a moment ago
-	}
-	var total time.Duration
-	for name, count := range manifest.Counts {
-		if _, ok := unitOf(name, countCPU); ok {
-			total += time.Duration(count) * time.Millisecond
-		}
-	}
-	return total
 }
 
 // runner runs one shard as its pod would.

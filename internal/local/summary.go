@@ -91,6 +91,9 @@ type Summary struct {
 	Plan map[string]int64 `json:"plan,omitempty"`
 	// Stages that ran, in order, with what each cost.
 	Stages []StageFigures `json:"stages"`
+	// Teacher names the teacher and what it used of its budget for these samples, ""
+	// without one.
+	Teacher string `json:"teacher,omitempty"`
 	// PeakMemory of this process, in bytes.
 	PeakMemory int64 `json:"peakMemory"`
 }
@@ -118,6 +121,9 @@ func (s *Session) Summarize() (Summary, error) {
 	}
 	if _, ran := s.results[v1alpha1.StageExperience]; !ran {
 		return summary, nil
+	}
+	if t := s.run.Spec.Recipe.Teacher; t != nil {
+		summary.Teacher = t.Model + ", " + s.teacherUsed
 	}
 	units := map[v1alpha1.UnitName]*UnitFigures{}
 	place, err := s.store.Path(s.output(v1alpha1.StagePlan))

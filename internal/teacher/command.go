@@ -54,8 +54,19 @@ func newProxy(value, keyFile, account string, log *slog.Logger) (*Proxy, error) 
 	if err != nil {
 		return nil, err
 	}
-	if teacher.SecretRef == nil {
-		keyFile = ""
+	key := NoKey
+	if teacher.SecretRef != nil {
+		key = KeyFile("the Secret's "+contract.TeacherSecretKey, keyFile)
+	}
+	return OpenProxy(teacher, key, account, log)
+}
+
+// OpenProxy makes the proxy of a complete teacher that goes on with the account
+// in a folder, which must exist. The error names the field of the teacher or the
+// file.
+func OpenProxy(teacher v1alpha1.Teacher, key func() (string, error), account string, log *slog.Logger) (*Proxy, error) {
+	if err := check(teacher); err != nil {
+		return nil, err
 	}
 	budget, err := NewBudget(teacher.Budget)
 	if err != nil {
@@ -66,7 +77,7 @@ func newProxy(value, keyFile, account string, log *slog.Logger) (*Proxy, error) 
 		return nil, err
 	}
 	return NewProxy(ProxyOptions{
-		Teacher: teacher, KeyFile: keyFile, Counter: counter, Log: log, Transport: transport(int(teacher.Concurrency)),
+		Teacher: teacher, Key: key, Counter: counter, Log: log, Transport: transport(int(teacher.Concurrency)),
 	})
 }
 
@@ -84,7 +95,7 @@ func transport(concurrency int) http.RoundTripper {
 // maxTeacher bounds the variable's value, in bytes.
 const maxTeacher = 16 << 10
 
-// parseTeacher reads and checks the variable's value.
+// parseTeacher reads the variable's value.
 func parseTeacher(value string) (v1alpha1.Teacher, error) {
 	var teacher v1alpha1.Teacher
 	if value == "" || len(value) > maxTeacher {
@@ -93,16 +104,21 @@ func parseTeacher(value string) (v1alpha1.Teacher, error) {
 	if err := json.Unmarshal([]byte(value), &teacher); err != nil {
 		return teacher, fmt.Errorf("%s: %w", contract.TeacherVariable, err)
 	}
+	return teacher, nil
+}
+
+// check refuses a teacher that cannot be asked, or without an end.
+func check(teacher v1alpha1.Teacher) error {
 	address, err := url.Parse(teacher.URL)
 	switch {
 	case err != nil || (address.Scheme != "https" && address.Scheme != "http") || address.Host == "" || address.User != nil:
-		return teacher, fmt.Errorf("%s: teacher.url %.200q: want https://host/path or http://host/path", contract.TeacherVariable, teacher.URL)
+		return fmt.Errorf("teacher.url %.200q: want https://host/path or http://host/path", teacher.URL)
 	case teacher.Model == "":
-		return teacher, errors.New(contract.TeacherVariable + ": teacher.model is empty")
+		return errors.New("teacher.model is empty")
 	case teacher.MaxTokensPerTurn <= 0 || teacher.ContextTokens <= 0 || teacher.RequestTimeout.Duration <= 0:
-		return teacher, errors.New(contract.TeacherVariable + ": teacher.maxTokensPerTurn, contextTokens and requestTimeout must be positive")
+		return errors.New("teacher.maxTokensPerTurn, contextTokens and requestTimeout must be positive")
 	case teacher.Budget.Tokens <= 0 && teacher.Budget.Cost == nil:
-		return teacher, errors.New(contract.TeacherVariable + ": teacher.budget bounds nothing")
+		return errors.New("teacher.budget bounds nothing: set tokens, cost or both")
 	}
-	return teacher, nil
+	return nil
 }

@@ -139,6 +139,9 @@ func (c *Counter) Account() Account {
 	return c.account
 }
 
+// String says in words how much of the budget is used.
+func (c *Counter) String() string { return c.budget.describe(c.Account().Used) }
+
 // save replaces the file as a whole, so that a crash leaves the old or the new
 // account.
 func (c *Counter) save(account Account) error {

@@ -157,7 +157,10 @@ func TestParseTeacher(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			_, err = parseTeacher(string(content))
+			parsed, err := parseTeacher(string(content))
+			if err == nil {
+				err = check(parsed)
+			}
 			if (err == nil) != (tc.problem == "") || (err != nil && !strings.Contains(err.Error(), tc.problem)) {
 				t.Fatalf("error %v; want %q", err, tc.problem)
 			}

@@ -1,24 +1,20 @@
 package teacher
 
 import (
-	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
-	"io/fs"
 	"log/slog"
 	"net"
 	"net/http"
-	"os"
 	"strconv"
 	"strings"
 	"time"
 
-	"golang.org/x/sync/errgroup"
-
 	"github.com/repoexpert/operator/api/v1alpha1"
+	"github.com/repoexpert/operator/internal/httpserve"
 	"github.com/repoexpert/operator/internal/task"
 )
 
@@ -37,21 +33,17 @@ const (
 	// context, escaped as JSON.
 	bodyPerToken = 16
 	bodyOverhead = 1 << 20
-	// maxKey bounds the key's file, in bytes.
-	maxKey = 4096
-
-	drain             = 25 * time.Second
-	readHeaderTimeout = 10 * time.Second
-	readTimeout       = time.Minute
+	// drain is what requests get to end after a signal; the pod's own grace is 30 s.
+	drain = 25 * time.Second
 )
 
 // ProxyOptions are what a proxy works with.
 type ProxyOptions struct {
 	// Teacher as the class gives it, complete.
 	Teacher v1alpha1.Teacher
-	// KeyFile holds the endpoint's key. It is read for each request, so that a
-	// changed Secret needs no new pod. Empty when the endpoint wants no key.
-	KeyFile string
+	// Key returns the endpoint's key, "" for none. It is asked for each request, so
+	// that a changed Secret needs no new pod; its error must not show what it read.
+	Key func() (string, error)
 	// Counter keeps the run's account.
 	Counter *Counter
 	// Log gets a line a request: how it ended and what it used, never a message
@@ -110,24 +102,12 @@ func fieldsOf(t v1alpha1.Teacher) (map[string]any, error) {
 	return fields, nil
 }
 
+// Used says in words how much of the budget is used.
+func (p *Proxy) Used() string { return p.options.Counter.String() }
+
 // Serve answers on the listener until the context ends, then lets requests end.
 func (p *Proxy) Serve(ctx context.Context, listener net.Listener) error {
-	server := &http.Server{Handler: p.Handler(), ReadHeaderTimeout: readHeaderTimeout, ReadTimeout: readTimeout}
-	group, ctx := errgroup.WithContext(ctx)
-	group.Go(func() error {
-		if err := server.Serve(listener); !errors.Is(err, http.ErrServerClosed) {
-			return fmt.Errorf("serve: %w", err)
-		}
-		return nil
-	})
-	group.Go(func() error {
-		<-ctx.Done()
-		// The requests' own context must outlive the signal.
-		draining, cancel := context.WithTimeout(context.WithoutCancel(ctx), drain)
-		defer cancel()
-		return server.Shutdown(draining)
-	})
-	return group.Wait()
+	return httpserve.UntilDone(ctx, listener, p.Handler(), drain)
 }
 
 // Handler returns the proxy's HTTP API.
@@ -196,7 +176,7 @@ func (p *Proxy) turn(ctx context.Context) error {
 
 // ask asks the endpoint. What it says in a refusal is repeated without the key.
 func (p *Proxy) ask(ctx context.Context, messages []task.Message, out *relay) (answer, error) {
-	key, err := readKey(p.options.KeyFile)
+	key, err := p.options.Key()
 	if err != nil {
 		return answer{}, &failure{cause: refused, status: http.StatusUnauthorized, text: err.Error()}
 	}
@@ -205,29 +185,6 @@ func (p *Proxy) ask(ctx context.Context, messages []task.Message, out *relay) (a
 		f.text = strings.ReplaceAll(f.text, key, "[key]")
 	}
 	return got, err
-}
-
-// readKey reads a key's file; an empty name means no key. An error does not show
-// what the file holds.
-func readKey(name string) (string, error) {
-	if name == "" {
-		return "", nil
-	}
-	file, err := os.Open(name)
-	if errors.Is(err, fs.ErrNotExist) {
-		return "", errors.New("the Secret has no key apiKey")
-	}
-	if err != nil {
-		return "", errors.New("the Secret's apiKey cannot be read")
-	}
-	defer func() { _ = file.Close() }()
-	content, err := io.ReadAll(io.LimitReader(file, maxKey+1))
-	key := string(bytes.TrimSpace(content))
-	notPrintable := func(r rune) bool { return r <= ' ' || r > '~' }
-	if err != nil || key == "" || len(content) > maxKey || strings.ContainsFunc(key, notPrintable) {
-		return "", errors.New("the Secret's apiKey is no key: one line of printable ASCII without spaces")
-	}
-	return key, nil
 }
 
 // mostTokens is an upper bound of what a request can use: a token of a prompt
@@ -338,16 +295,4 @@ func (p *Proxy) refuse(w http.ResponseWriter, r *http.Request, err error) {
 		w.Header().Set("Retry-After", strconv.Itoa(int(busyPause/time.Second)))
 		respond(w, http.StatusInternalServerError, "account", "the account cannot be written")
 	}
-}
-
-// respond answers with an error as OpenAI's API does.
-func respond(w http.ResponseWriter, status int, code, message string) {
-	w.Header().Set("Content-Type", "application/json")
-	w.WriteHeader(status)
-	// The caller is gone if this fails.
-	_ = json.NewEncoder(w).Encode(errorBody(code, message))
-}
-
-func errorBody(code, message string) map[string]any {
-	return map[string]any{"error": map[string]any{"message": message, "type": "teacher_error", "param": nil, "code": code}}
 }

@@ -128,3 +128,15 @@ func (r *relay) write(data string) error {
 	}
 	return http.NewResponseController(r.w).Flush()
 }
+
+// respond answers with an error as OpenAI's API does.
+func respond(w http.ResponseWriter, status int, code, message string) {
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(status)
+	// The caller is gone if this fails.
+	_ = json.NewEncoder(w).Encode(errorBody(code, message))
+}
+
+func errorBody(code, message string) map[string]any {
+	return map[string]any{"error": map[string]any{"message": message, "type": "teacher_error", "param": nil, "code": code}}
+}

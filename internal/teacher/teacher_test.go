@@ -279,7 +279,7 @@ func TestEndpointWithoutAKey(t *testing.T) {
 		teacher.SecretRef = nil
 		w := newWorld(t, teacher)
 		w.endpoint.Demand("")
-		w.keyFile = ""
+		w.key = NoKey
 		w.stop()
 		w.startProxy()
 		if _, err := w.ask(); err != nil {

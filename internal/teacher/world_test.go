@@ -48,6 +48,7 @@ type world struct {
 	budget     Budget
 	folder     string
 	keyFile    string
+	key        func() (string, error)
 	counter    *Counter
 	connection *Connection
 	log        *safeBuffer
@@ -83,6 +84,7 @@ func newWorld(t *testing.T, teacher v1alpha1.Teacher, steps ...teachertest.Step)
 		folder: t.TempDir(), log: &safeBuffer{},
 	}
 	w.keyFile = filepath.Join(t.TempDir(), "apiKey")
+	w.key = KeyFile("the Secret's apiKey", w.keyFile)
 	w.writeKey(key)
 	w.endpoint.Demand(key)
 	w.serve("api.example:80", w.endpoint)
@@ -133,7 +135,7 @@ func (w *world) startProxy() {
 	}
 	transport := &http.Transport{DialContext: w.network.Dial}
 	proxy, err := NewProxy(ProxyOptions{
-		Teacher: w.teacher, KeyFile: w.keyFile, Counter: counter,
+		Teacher: w.teacher, Key: w.key, Counter: counter,
 		Log: slog.New(slog.NewJSONHandler(w.log, nil)), Transport: transport,
 	})
 	if err != nil {

@@ -19,7 +19,7 @@ func main() {
 		Use: "podtool", Short: "A git server and clients of an endpoint for the demo's cluster",
 		SilenceUsage: true, SilenceErrors: true,
 	}
-	root.AddCommand(newGitServer(), newProber(), newAsk())
+	root.AddCommand(newGitServer(), newProber(), newAsk(), newScriptedTeacher())
 	if err := root.ExecuteContext(ctx); err != nil {
 		fmt.Fprintln(os.Stderr, "podtool:", err)
 		stop()

@@ -1,12 +1,10 @@
 package experience
 
 import (
-	"encoding/base64"
 	"fmt"
 	"io/fs"
 	"net/http/httptest"
 	"os"
-	"regexp"
 	"strings"
 	"testing"
 	"time"
@@ -14,31 +12,9 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/repoexpert/operator/api/v1alpha1"
-	"github.com/repoexpert/operator/internal/agent"
 	"github.com/repoexpert/operator/internal/task"
 	"github.com/repoexpert/operator/internal/teacher/teachertest"
 )
-
-var taskFile = regexp.MustCompile(`in (\S+\.py) is missing`)
-
-// reply is a teacher that knows the library: it puts the whole file of a missing
-// body back, once it looked at it. It does nothing for other tasks.
-func reply(library fs.FS, messages []any) string {
-	said := func(i int) string { return fmt.Sprint(messages[i].(map[string]any)["content"]) }
-	found := taskFile.FindStringSubmatch(said(1))
-	turns := len(messages) / 2
-	switch {
-	case found == nil || turns > 2:
-		return "THOUGHT: Hand it in.\n```bash\n" + agent.SubmitChange + "\n```"
-	case turns == 1:
-		return "THOUGHT: Look at it.\n```bash\ngrep -n NotImplemented " + found[1] + "\n```"
-	}
-	content, err := fs.ReadFile(library, found[1])
-	if err != nil {
-		return "THOUGHT: " + err.Error()
-	}
-	return "THOUGHT: Write it.\n```bash\nbase64 -d > " + found[1] + " <<'EOF'\n" + base64.StdEncoding.EncodeToString(content) + "\nEOF\n```"
-}
 
 // A teacher's successes are kept under its name after the same verification; its
 // failures are rejections, after as many attempts as the recipe gives.
@@ -46,10 +22,7 @@ func TestTeacher(t *testing.T) {
 	library := os.DirFS(library)
 	env := planned(t, library)
 	server := teachertest.New()
-	server.Otherwise = func(e *teachertest.Exchange) {
-		requests := server.Requests()
-		teachertest.Answer(reply(library, requests[len(requests)-1].Body["messages"].([]any)))(e)
-	}
+	server.Otherwise = teachertest.Librarian(func(path string) ([]byte, error) { return fs.ReadFile(library, path) })
 	endpoint := httptest.NewServer(server)
 	defer endpoint.Close()
 	env.Spec.TeacherURL = endpoint.URL + "/v1"
@@ -89,7 +62,7 @@ func TestTeacher(t *testing.T) {
 	if reports == 0 {
 		t.Error("no report was tried")
 	}
-	// Every report was tried twice, one turn each; every body in three turns.
+	// Every report was tried twice, one turn each; every body in four turns.
 	bodies := 0
 	for _, request := range server.Requests() {
 		if fmt.Sprint(request.Body["model"]) != "wise" {

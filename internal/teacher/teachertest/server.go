@@ -90,7 +90,7 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if !allowed {
 		step = Status(http.StatusUnauthorized, "", "Incorrect API key provided: "+strings.TrimPrefix(r.Header.Get("Authorization"), "Bearer "))
 	}
-	step(&Exchange{W: w, R: r, server: s, prompt: tokens(string(content))})
+	step(&Exchange{W: w, R: r, server: s, content: content, prompt: tokens(string(content))})
 }
 
 func (s *Server) next(r *http.Request, body map[string]any) (Step, bool) {
@@ -127,9 +127,11 @@ type Exchange struct {
 	W      http.ResponseWriter
 	R      *http.Request
 	server *Server
-	prompt int64
-	given  int64
-	billed bool
+	// content is the request's body.
+	content []byte
+	prompt  int64
+	given   int64
+	billed  bool
 }
 
 // Say sends a piece of an answer and charges for it.
