@@ -74,6 +74,8 @@ func TestRun(t *testing.T) {
 	checkTranscripts(t, samples)
 	checkMarks(t, samples, fromPlan[task.Mask](t, env, task.MasksFile), fromPlan[task.HeldOut](t, env, task.HeldOutFile))
 
+	checkSeveralFiles(t, samples, fromPlan[task.Component](t, env, task.ComponentsFile), fromPlan[task.HeldOut](t, env, task.HeldOutFile))
+
 	// Two tasks were done before the kill and one was under way; none of the first
 	// two is run again, so the runs of both add up to the tasks and the one.
 	tasks := 0

@@ -12,6 +12,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/repoexpert/operator/api/v1alpha1"
 	"github.com/repoexpert/operator/internal/history"
 	"github.com/repoexpert/operator/internal/patch"
 	"github.com/repoexpert/operator/internal/snapshot"
@@ -26,22 +27,34 @@ const (
 	reversedFixes = 100
 )
 
-// fixesOf lists the fixes of the history, newest first, each on its own tree and,
-// where that can be done, taken back from the snapshot.
-func (m *mine) fixesOf(ctx context.Context, place string, limit int) ([]task.Replay, error) {
-	repository, err := history.Open(ctx, filepath.Join(place, snapshot.RepositoryFolder), snapshot.HeadRef)
+// readHistory walks the history once, if bugs or components are asked for: it
+// takes at most limit fixes, newest first, each on its own tree and, where that can
+// be done, taken back from the snapshot, and counts which files change together.
+func (m *mine) readHistory(ctx context.Context, limit int) (replays []task.Replay, err error) {
+	m.coChanges = history.NewCoChanges(m.sourceFiles(), maxChanged)
+	units, _ := m.asked()
+	if limit == 0 && units[v1alpha1.UnitSoftwareDesign] == 0 {
+		return nil, nil
+	}
+	repository, err := history.Open(ctx, filepath.Join(m.place, snapshot.RepositoryFolder), snapshot.HeadRef)
 	if err != nil {
 		return nil, err
 	}
 	defer func() { _ = repository.Close() }() // read only
-	kinds := m.kinds()
 	candidates, funnel, err := repository.Mine(ctx, history.Mining{
-		Kinds: kinds, Walk: history.DefaultLimits(), Fix: history.DefaultFixLimits(), Candidates: limit,
+		Kinds: m.kinds(), Walk: history.DefaultLimits(), Fix: history.DefaultFixLimits(), Candidates: limit, CoChanges: m.coChanges,
 	})
 	if err != nil {
 		return nil, err
 	}
 	m.walked, m.fixes = funnel.Walked, len(candidates)
+	return m.fixesOf(ctx, repository, candidates)
+}
+
+func (m *mine) fixesOf(ctx context.Context, repository *history.Repository, candidates []history.Candidate) ([]task.Replay, error) {
+	if len(candidates) == 0 {
+		return nil, nil
+	}
 	head, err := repository.Tree(ctx, repository.Head())
 	if err != nil {
 		return nil, err

@@ -8,6 +8,7 @@ import (
 	"github.com/repoexpert/operator/api/v1alpha1"
 	"github.com/repoexpert/operator/internal/artifact"
 	"github.com/repoexpert/operator/internal/contract"
+	"github.com/repoexpert/operator/internal/history"
 	"github.com/repoexpert/operator/internal/language"
 	"github.com/repoexpert/operator/internal/ledger"
 	"github.com/repoexpert/operator/internal/recall"
@@ -33,6 +34,8 @@ type mine struct {
 	// and those that can be fixes.
 	place         string
 	walked, fixes int
+	// coChanges say which source files in scope change together.
+	coChanges *history.CoChanges
 
 	functions []function
 	byPath    map[string][]function
@@ -134,12 +137,18 @@ func (m *mine) choose(ctx context.Context) (candidates, error) {
 	chosen := candidates{heldOut: m.heldOutTexts()}
 	trained, asked := units[v1alpha1.UnitContextualImplementation], kinds[v1alpha1.KindContextualImplementation].Tasks
 	chosen.masks = chooseMasks(masks, spareIfAny(trained), spareIfAny(asked), seed)
+	fixes, err := m.readHistory(ctx, m.replaysWanted())
+	if err != nil {
+		return candidates{}, fmt.Errorf("reading the history: %w", err)
+	}
 	if n := units[v1alpha1.UnitSoftwareDesign]; n > 0 {
-		chosen.components = chooseComponents(m.componentsOf(), spare(n), seed)
+		components, err := m.componentsOf()
+		if err != nil {
+			return candidates{}, err
+		}
+		chosen.components = chooseComponents(components, spare(n), seed)
 	}
-	if chosen.replays, err = m.replays(ctx, seed); err != nil {
-		return candidates{}, err
-	}
+	chosen.replays = m.replays(fixes, seed)
 	if n := units[v1alpha1.UnitRepositoryRecall]; n > 0 {
 		chosen.facts = recall.Select(m.factsOf(), int(n), uint64(seed))
 	}
