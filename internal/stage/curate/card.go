@@ -36,8 +36,10 @@ type Card struct {
 	Samples int `json:"samples"`
 	Tokens  int `json:"tokens"`
 	Tasks   int `json:"tasks"`
-	// RealFixes are the trajectories whose task is a commit of the history.
-	RealFixes Part `json:"realFixes"`
+	// RealFixes are the trajectories whose task is a commit of the history, and
+	// PartialFixes those whose fault is a part of one taken back.
+	RealFixes    Part `json:"realFixes"`
+	PartialFixes Part `json:"partialFixes"`
 	// Secrets counts the samples that were dropped for a secret, by gitleaks' rule. A
 	// sample can break several rules.
 	Secrets  map[string]int `json:"secrets"`
@@ -238,8 +240,12 @@ func (c *Card) finish(kept []task.Sample, flags []map[string]bool, checks []Chec
 		c.Tokens += sample.Meta.Tokens
 		if !isQuestion(sample) {
 			c.RealFixes.Of++
+			c.PartialFixes.Of++
 		}
-		if sourceCommit(sample.Meta.TaskID) != "" {
+		switch {
+		case strings.HasPrefix(sample.Meta.TaskID, partialPrefix):
+			c.PartialFixes.Count++
+		case sourceCommit(sample.Meta.TaskID) != "":
 			c.RealFixes.Count++
 		}
 	}

@@ -93,7 +93,7 @@ func (w *workshop) check(ctx context.Context, replay task.Replay) (bug, time.Dur
 		if b, spent, code, err = w.atCommit(ctx, replay); err != nil || code != "" {
 			return b, spent, code, err
 		}
-	case task.ReplayReversal:
+	case task.ReplayReversal, task.ReplayPartial:
 		b.task, err = w.grader.Replaced(replay.ID, replay.Broken, replay.Tests)
 	case task.ReplayMutant, task.ReplayCombined:
 		b.task, err = w.grader.Mutated(replay.ID, replay.Mutations, replay.Tests)
