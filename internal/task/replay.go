@@ -51,3 +51,15 @@ type Replay struct {
 	// when there are none, and the text is written from what fails.
 	Issue string `json:"issue,omitempty"`
 }
+
+// Bug is what the verification of a replay showed.
+type Bug struct {
+	Kind ReplayKind `json:"kind"`
+	// FailToPass is the number of tests that fail with it and pass without.
+	FailToPass int `json:"failToPass"`
+	// Operators are the families of its mutations; none for those of a commit.
+	Operators []string `json:"operators,omitempty"`
+	// NamesFault says that the text of its task, or the script where the text is the
+	// commit's, begins at the faulty function itself: the search for it is trivial.
+	NamesFault bool `json:"namesFault,omitempty"`
+}

@@ -201,6 +201,8 @@ type Meta struct {
 	// FewPassToPass says that fewer than five tests had to go on passing, so that
 	// a change which breaks something else could go unnoticed.
 	FewPassToPass bool `json:"fewPassToPass,omitempty"`
+	// Bug is what its verification showed, for the units that work on bugs.
+	Bug *Bug `json:"bug,omitempty"`
 	// ChangedLines of the repair, and how many of them a written test executes.
 	ChangedLines int `json:"changedLines,omitempty"`
 	CoveredLines int `json:"coveredLines,omitempty"`
@@ -221,4 +223,6 @@ type Rejection struct {
 	// Code is a stable word, such as "mask-tests-passed"; Detail a bounded excerpt.
 	Code   string `json:"code"`
 	Detail string `json:"detail,omitempty"`
+	// Bug is set where the bug itself was verified.
+	Bug *Bug `json:"bug,omitempty"`
 }

@@ -40,6 +40,8 @@ type Card struct {
 	// PartialFixes those whose fault is a part of one taken back.
 	RealFixes    Part `json:"realFixes"`
 	PartialFixes Part `json:"partialFixes"`
+	// Bugs are those that Experience verified.
+	Bugs BugCard `json:"bugs"`
 	// Secrets counts the samples that were dropped for a secret, by gitleaks' rule. A
 	// sample can break several rules.
 	Secrets  map[string]int `json:"secrets"`
@@ -322,6 +324,9 @@ const reportedCodes = 8
 // counts are the figures for the run's status: of the codes the commonest ones.
 func (c *Card) counts() map[string]int64 {
 	counts := map[string]int64{"samples": int64(c.Samples), "tokens": int64(c.Tokens)}
+	if c.Bugs.Verified > 0 {
+		counts["bugs"], counts["bugs.oneTest"] = int64(c.Bugs.Verified), int64(c.Bugs.OneTest.Count)
+	}
 	for _, unit := range c.Units {
 		counts[string(unit.Name)] = int64(unit.Kept)
 		counts[string(unit.Name)+".tasks"] = int64(unit.Tasks)

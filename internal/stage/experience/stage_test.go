@@ -137,6 +137,11 @@ func checkUnits(t *testing.T, samples []task.Sample, facts []recall.Fact) {
 	recovered := 0
 	for _, sample := range samples {
 		counts[sample.Meta.Unit]++
+		ofBug := sample.Meta.Unit == v1alpha1.UnitEvolutionaryReplay || sample.Meta.Unit == v1alpha1.UnitSemanticRuntimeAlignment
+		if bug := sample.Meta.Bug; ofBug != (bug != nil) || ofBug && (bug.FailToPass == 0 || !strings.HasPrefix(sample.Meta.TaskID, string(bug.Kind)) ||
+			strings.Contains("mutant combined", string(bug.Kind)) != (len(bug.Operators) > 0)) {
+			t.Errorf("%s %s is labelled %+v", sample.Meta.Unit, sample.Meta.TaskID, bug)
+		}
 		if sample.Meta.Recovered {
 			recovered++
 		}

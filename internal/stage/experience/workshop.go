@@ -72,9 +72,11 @@ type outcome struct {
 	sample *task.Sample
 	// verified says that the task itself was shown to be sound, sample or not.
 	verified bool
-	code     string
-	detail   string
-	cpu      time.Duration
+	// bug is what was shown of a verified bug.
+	bug    *task.Bug
+	code   string
+	detail string
+	cpu    time.Duration
 }
 
 // reject is an outcome without a sample.
@@ -99,6 +101,7 @@ func (w *workshop) make(ctx context.Context, candidates []attempt, quota map[v1a
 		}
 		if made.sample == nil {
 			e.Rejection = rejection(candidate.unit, candidate.id, made.code, made.detail)
+			e.Rejection.Bug = made.bug
 			w.log.Info("candidate rejected", "unit", candidate.unit, "task", candidate.id, "code", made.code)
 		}
 		if err := j.add(e); err != nil {
