@@ -67,9 +67,6 @@ func fileOf(component task.Component) string {
 }
 
 func (w *workshop) wholeTree(ctx context.Context) (agent.Tree, error) {
-	if err := w.box.Remove(ctx, agentFolder); err != nil {
-		return agent.Tree{}, err
-	}
 	content, err := grading.Overlay(ctx, w.snapshot, nil)
 	if err != nil {
 		return agent.Tree{}, err

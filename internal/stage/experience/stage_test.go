@@ -3,6 +3,7 @@ package experience
 import (
 	"context"
 	"errors"
+	"io"
 	"os"
 	"path/filepath"
 	"strings"
@@ -26,11 +27,11 @@ type counting struct {
 	copies int
 }
 
-func (c *counting) Remove(ctx context.Context, dir string) error {
+func (c *counting) PutTree(ctx context.Context, dir string, tree io.Reader) error {
 	if dir == agentFolder {
 		c.copies++
 	}
-	return c.Box.Remove(ctx, dir)
+	return c.Box.PutTree(ctx, dir, tree)
 }
 
 // The whole stage on a marked tree, two shards, the first one killed on its way.
