@@ -1,7 +1,7 @@
 package recall
 
 import (
-	"cmp"
+	"maps"
 	"slices"
 	"strings"
 
@@ -96,30 +96,35 @@ func importSources(inventory *language.Inventory) []Fact {
 	}
 	asked := map[[2]string]Fact{}
 	for _, module := range inventory.Modules {
-		origins := map[string]map[string]bool{}
-		for _, imported := range module.Imports {
-			if origins[imported.Name] == nil {
-				origins[imported.Name] = map[string]bool{}
-			}
-			origins[imported.Name][imported.Module] = true
+		if module.IsTest {
+			continue
 		}
-		for name, from := range origins {
-			for origin := range from {
-				if module.IsTest || len(from) != 1 || name == "" || name == "*" || !inTree[origin] || !acceptableAnswer(origin) {
-					continue
-				}
-				fact := Fact{Kind: ImportSource, Subject: name, Parameter: module.Path, Answer: origin, Path: module.Path, Cluster: module.Path + ":" + name}
-				fact.ID = factID(fact.Kind, fact.Subject, fact.Parameter)
-				key := [2]string{name, origin}
-				if other, taken := asked[key]; !taken || cmp.Compare(fact.Path, other.Path) < 0 {
-					asked[key] = fact
-				}
+		for name, origin := range origins(module) {
+			if !inTree[origin] || !acceptableAnswer(origin) {
+				continue
+			}
+			fact := Fact{Kind: ImportSource, Subject: name, Parameter: module.Path, Answer: origin, Path: module.Path, Cluster: module.Path + ":" + name}
+			fact.ID = factID(fact.Kind, fact.Subject, fact.Parameter)
+			key := [2]string{name, origin}
+			if other, taken := asked[key]; !taken || fact.Path < other.Path {
+				asked[key] = fact
 			}
 		}
 	}
-	var facts []Fact
-	for _, fact := range asked {
-		facts = append(facts, fact)
+	return slices.Collect(maps.Values(asked))
+}
+
+// origins maps the names that a file imports to their modules, without those that
+// it has from two.
+func origins(module language.Module) map[string]string {
+	found := map[string]string{}
+	twice := map[string]bool{"": true, "*": true}
+	for _, imported := range module.Imports {
+		if origin, known := found[imported.Name]; known && origin != imported.Module {
+			twice[imported.Name] = true
+		}
+		found[imported.Name] = imported.Module
 	}
-	return facts
+	maps.DeleteFunc(found, func(name, _ string) bool { return twice[name] })
+	return found
 }

@@ -113,19 +113,13 @@ func (m *mine) complete(component *task.Component, users map[string]bool) {
 	heldOut, all := 0, 0
 	for n, path := range component.AllFiles() {
 		for _, f := range m.byPath[path] {
-			for _, definition := range f.definitions {
-				outside := len(component.Files) == 0 && (definition.StartLine < component.StartLine || definition.EndLine > component.EndLine)
-				if definition.Nested() || outside {
-					continue
-				}
-				all += definition.BodyLines()
-				if m.side(f.id) != task.SideEvaluation || definition.BodyStartLine == 0 {
-					continue
-				}
-				heldOut += definition.BodyLines()
-				if n == 0 {
-					component.HeldOut = append(component.HeldOut, task.Lines{Start: definition.BodyStartLine, End: definition.BodyEndLine})
-				}
+			hidden, lines := m.heldOutOf(*component, f)
+			all += lines
+			for _, body := range hidden {
+				heldOut += body.End - body.Start + 1
+			}
+			if n == 0 {
+				component.HeldOut = append(component.HeldOut, hidden...)
 			}
 		}
 	}
@@ -133,6 +127,22 @@ func (m *mine) complete(component *task.Component, users map[string]bool) {
 	if 2*heldOut > all {
 		component.Side = task.SideEvaluation
 	}
+}
+
+// heldOutOf is what of a function in a component is held out, and how many lines
+// its bodies have in all.
+func (m *mine) heldOutOf(component task.Component, f function) (hidden []task.Lines, all int) {
+	for _, definition := range f.definitions {
+		outside := len(component.Files) == 0 && (definition.StartLine < component.StartLine || definition.EndLine > component.EndLine)
+		if definition.Nested() || outside {
+			continue
+		}
+		all += definition.BodyLines()
+		if m.side(f.id) == task.SideEvaluation && definition.BodyStartLine > 0 {
+			hidden = append(hidden, task.Lines{Start: definition.BodyStartLine, End: definition.BodyEndLine})
+		}
+	}
+	return hidden, all
 }
 
 // users says which files refer to what.

@@ -78,7 +78,7 @@ func TestReplays(t *testing.T) {
 		switch replay.Kind {
 		case task.ReplayFix:
 			checkFix(t, replay)
-		case task.ReplayReversal:
+		case task.ReplayReversal, task.ReplayPartial:
 			if got := string(replay.Broken["src/bookshop/prices.py"]); !strings.Contains(got, "return net\n") || len(replay.Tests) == 0 {
 				t.Errorf("the reversal is %+v", replay)
 			}
@@ -116,7 +116,7 @@ func TestReplaysOfAPartAndOfNoCode(t *testing.T) {
 		copied[file] = &fstest.MapFile{Data: []byte(strings.Replace(string(copied[file].Data), now, then, 1))}
 		return copied
 	}
-	last := fs.FS(past(t, nil))
+	last := past(t, nil)
 	undocumented := replaced(replaced(last, stock, "What the shop has.", "The shop's."), tests, "import pytest\n", "")
 	fixed := replaced(undocumented, prices, "price - reduction", "price - (reduction)")
 	broken := replaced(replaced(fixed, prices, "return net + tax", "return net"), prices, "price - (reduction)", "price")
