@@ -363,9 +363,21 @@ func TestIncludeAndExclude(t *testing.T) {
 	w.run(t)
 	content := w.content(t)
 	for name, text := range content {
-		if name != task.InventoryFile && name != task.HeldOutFile && strings.Contains(text, `"path":"src/bookshop/stock.py"`) &&
+		if name != task.InventoryFile && name != task.HeldOutFile && name != task.ComponentsFile && strings.Contains(text, `"path":"src/bookshop/stock.py"`) &&
 			!strings.Contains(text, `"uses"`) {
 			t.Errorf("%s mentions the excluded file:\n%s", name, text)
+		}
+	}
+	for _, component := range lines[task.Component](t, content[task.ComponentsFile]) {
+		seen := map[task.Site]bool{}
+		for _, site := range component.Sites {
+			if site.Path == "src/bookshop/stock.py" || seen[site] {
+				t.Errorf("%s lists %+v", component.ID, component.Sites)
+			}
+			seen[site] = true
+		}
+		if slices.Contains(component.AllFiles(), "src/bookshop/stock.py") {
+			t.Errorf("the excluded file is in %+v", component)
 		}
 	}
 	for _, mask := range lines[task.Mask](t, content[task.MasksFile]) {

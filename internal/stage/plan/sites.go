@@ -29,7 +29,9 @@ func (m *mine) sitesOf(component task.Component) ([]task.Site, error) {
 	for _, file := range component.AllFiles() {
 		for _, name := range m.topLevel(component, file) {
 			users := m.users.ofDefinition[task.Reference{Name: name, Path: file}]
-			files := slices.DeleteFunc(slices.Sorted(maps.Keys(users)), func(user string) bool { return slices.Contains(component.AllFiles(), user) })
+			files := slices.DeleteFunc(slices.Sorted(maps.Keys(users)), func(user string) bool {
+				return slices.Contains(component.AllFiles(), user) || !m.tests[user] && !m.inScope(user)
+			})
 			symbols = append(symbols, used{name: name, files: files})
 		}
 	}
@@ -67,7 +69,8 @@ func (m *mine) topLevel(component task.Component, file string) []string {
 			continue
 		}
 		for _, definition := range module.Definitions {
-			if !strings.Contains(definition.Name, ".") {
+			// An overloaded function has several definitions.
+			if !strings.Contains(definition.Name, ".") && !slices.Contains(names, definition.Name) {
 				names = append(names, definition.Name)
 			}
 		}
