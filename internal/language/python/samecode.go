@@ -19,7 +19,7 @@ const (
 	sameCodeSchema = "repoexpert.dev/samecode/v1"
 )
 
-// comparer takes three seconds for a thousand revisions of small files.
+// comparer takes 16 seconds for the 600 revisions of 339 fixes in click.
 var comparer = parser{name: "comparer", program: sameCodeFile, output: "same.json"}
 
 // SameCode implements language.Adapter: docstrings, annotations and what only
