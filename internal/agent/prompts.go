@@ -52,8 +52,8 @@ func WriteTestTask(issue string) string {
 // ReportHeadings are the parts of a report, in order.
 var ReportHeadings = []string{"Functionality", "Structure", "Dependencies", "Usages", "Interactions", "Tests"}
 
-// ReportTask asks for a report on a component. kind is "module" or "class".
-func ReportTask(kind, name, path string) string {
-	return fmt.Sprintf("Explore the %s `%s` in %s. Submit a report: %s. Put files and symbols in back quotes.",
-		kind, name, path, strings.Join(ReportHeadings, ", "))
+// ReportTask asks for a report on a part of the code base, as in "the module `x`
+// in x.py".
+func ReportTask(part string) string {
+	return fmt.Sprintf("Explore %s. Submit a report: %s. Put files and symbols in back quotes.", part, strings.Join(ReportHeadings, ", "))
 }

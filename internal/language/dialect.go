@@ -1,6 +1,7 @@
 package language
 
 import (
+	"fmt"
 	"strings"
 	"unicode"
 )
@@ -24,12 +25,14 @@ type Dialect interface {
 	// neither built into the language nor bound by the code itself: what one must
 	// have seen somewhere to write it.
 	ForeignNames(code string) []string
-	// OutlineCommand lists the lines that begin the definitions of a component.
+	// OutlineCommand lists the lines that begin the definitions of a component: of one
+	// in several files the first ones of each, after its path.
 	OutlineCommand(c Component) string
-	// ImportsCommand lists the lines that import something into a file.
-	ImportsCommand(path string) string
+	// ImportsCommand lists the lines that import something into files, after their
+	// numbers: of several files the first ones of each, after its path.
+	ImportsCommand(paths ...string) string
 	// DocCommand shows the beginning of a component's documentation and at most so
-	// many lines of it; of a class, none after last.
+	// many lines of it, none after last.
 	DocCommand(c Component, lines, last int) string
 	// Doc is the first sentence of a component's documentation in what DocCommand
 	// showed; false when there is none.
@@ -53,8 +56,42 @@ type Component struct {
 	Path  string
 	// Name is the short name by which other files refer to it.
 	Name string
-	// StartLine and EndLine of a class.
+	// StartLine and EndLine of a class; EndLine is the last line of a module.
 	StartLine, EndLine int
+	// Files are those of a component in several files, Path the first one.
+	Files []string
+}
+
+const (
+	// listedDefinitions and listedImports bound what is listed of each of several
+	// files.
+	listedDefinitions = 3
+	listedImports     = 4
+)
+
+// FindDefinitions is a command that lists the lines of files which match a pattern
+// of definitions: the first of each after its path, where there are several.
+func FindDefinitions(pattern string, c Component) string {
+	if len(c.Files) > 1 {
+		return fmt.Sprintf("grep -m%d -E '%s' %s", listedDefinitions, pattern, quoteAll(c.Files))
+	}
+	return "grep -E '" + pattern + "' " + Quote(c.Path)
+}
+
+// FindImports is the same of imports, with the numbers of their lines.
+func FindImports(pattern string, paths []string) string {
+	if len(paths) > 1 {
+		return fmt.Sprintf("grep -m%d -nE '%s' %s", listedImports, pattern, quoteAll(paths))
+	}
+	return "grep -nE '" + pattern + "' " + quoteAll(paths)
+}
+
+func quoteAll(paths []string) string {
+	quoted := make([]string, len(paths))
+	for i, path := range paths {
+		quoted[i] = Quote(path)
+	}
+	return strings.Join(quoted, " ")
 }
 
 // SplitTest splits a test's id, as in "tests/test_a.py::TestA::test_b[1]" or

@@ -93,19 +93,24 @@ type Definition struct {
 	Docstring     bool        `json:"docstring,omitempty"`
 	Statements    int         `json:"statements"`
 	Parameters    []Parameter `json:"parameters,omitempty"`
-	Bases         []string    `json:"bases,omitempty"`
-	Decorators    []string    `json:"decorators,omitempty"`
-	Raises        []string    `json:"raises,omitempty"`
+	// Returns is the source text of the declared type of the result; empty without
+	// one.
+	Returns    string   `json:"returns,omitempty"`
+	Bases      []string `json:"bases,omitempty"`
+	Decorators []string `json:"decorators,omitempty"`
+	Raises     []string `json:"raises,omitempty"`
 	// Calls is a lower bound of what is called: calls on values of unknown type
 	// are missing. Names, every identifier mentioned, is the upper bound.
 	Calls []string `json:"calls,omitempty"`
 	Names []string `json:"names,omitempty"`
 }
 
-// Parameter of a function. Default is source text, empty when there is none.
+// Parameter of a function. Type and Default are source text, empty when there is
+// none.
 type Parameter struct {
 	Name    string `json:"name"`
 	Kind    string `json:"kind"`
+	Type    string `json:"type,omitempty"`
 	Default string `json:"default,omitempty"`
 }
 
@@ -231,11 +236,11 @@ func (d Definition) validate(lines int, limits InventoryLimits) error {
 		return err
 	}
 	for _, parameter := range d.Parameters {
-		if err := validateTexts(limits.Text, parameter.Name, parameter.Default); err != nil {
+		if err := validateTexts(limits.Text, parameter.Name, parameter.Type, parameter.Default); err != nil {
 			return err
 		}
 	}
-	for _, list := range [][]string{{d.Name}, d.Bases, d.Decorators, d.Raises, d.Calls, d.Names} {
+	for _, list := range [][]string{{d.Name, d.Returns}, d.Bases, d.Decorators, d.Raises, d.Calls, d.Names} {
 		if err := validateTexts(limits.Text, list...); err != nil {
 			return err
 		}

@@ -35,6 +35,12 @@ type Adapter interface {
 	// tree gives the same list. Errors as Inspect.
 	Mutate(ctx context.Context, box sandbox.Box, dir string, paths []string) ([]Mutation, error)
 
+	// SameCode says of each revision whether it changed nothing that runs, but
+	// comments, documentation or, where the language does not read them, types: the
+	// two syntax trees are the same. What cannot be told is no. dir is a folder of the
+	// box; no code is executed. Errors as Inspect.
+	SameCode(ctx context.Context, box sandbox.Box, dir string, revisions []Revision) ([]bool, error)
+
 	// RunTests runs tests in the tree and says what happened to each. Failing
 	// tests, time-outs and crashes are states of the report and no errors. Errors
 	// wrap ErrEnvironment when the image lacks the test runner, ErrForged when

@@ -25,7 +25,7 @@ type BugFigures struct {
 }
 
 // bugKinds in the order of a summary.
-var bugKinds = []task.ReplayKind{task.ReplayFix, task.ReplayReversal, task.ReplayMutant, task.ReplayCombined}
+var bugKinds = []task.ReplayKind{task.ReplayFix, task.ReplayReversal, task.ReplayPartial, task.ReplayMutant, task.ReplayCombined}
 
 // bugs collects the figures of all shards.
 type bugs struct {

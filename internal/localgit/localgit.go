@@ -22,8 +22,9 @@ const (
 	emptyTree = "4b825dc642cb6eb9a060e54bf8d69288fbee4904"
 	// maxErrors bounds what is kept of standard error, in bytes.
 	maxErrors = 4 << 10
-	// drain is how long the output of an ended process may still be held open.
-	drain = time.Second
+	// drain is how long the output of an ended process may still be held open. On a
+	// busy machine, reading what it wrote last was seen to take more than a second.
+	drain = 20 * time.Second
 )
 
 // ErrOutput says that git wrote more than was asked for.

@@ -20,11 +20,11 @@ const (
 	snapshotVersion    = "snapshot/1"
 	baseModelVersion   = "base-model/1"
 	environmentVersion = "environment/1"
-	planVersion        = "plan/2"
-	experienceVersion  = "experience/3"
-	datasetVersion     = "dataset/2"
+	planVersion        = "plan/3"
+	experienceVersion  = "experience/4"
+	datasetVersion     = "dataset/3"
 	modelVersion       = "model/1"
-	evaluationVersion  = "evaluation/3"
+	evaluationVersion  = "evaluation/4"
 	runVersion         = "run/1"
 )
 

@@ -25,11 +25,22 @@ const (
 	Raises Kind = "Raises"
 	// DefaultValue: what a parameter is when it is not given.
 	DefaultValue Kind = "DefaultValue"
+	// Callee: the one function of the code base that a function calls.
+	Callee Kind = "Callee"
+	// Owner: the class that has the only method of a name.
+	Owner Kind = "Owner"
+	// ImportSource: the module of the code base that a file has a name from.
+	ImportSource Kind = "ImportSource"
+	// NextParameter: the parameter after another one.
+	NextParameter Kind = "NextParameter"
+	// ParameterType and ReturnType: what a parameter, or the result, is declared as.
+	ParameterType Kind = "ParameterType"
+	ReturnType    Kind = "ReturnType"
 )
 
 // Kinds lists all kinds in report order.
 func Kinds() []Kind {
-	return []Kind{DefinitionFile, Bases, Callers, Raises, DefaultValue}
+	return []Kind{DefinitionFile, Bases, Callers, Raises, DefaultValue, Callee, Owner, ImportSource, NextParameter, ParameterType, ReturnType}
 }
 
 // maxAnswer bounds an answer, in bytes: facts with longer ones are left out,
@@ -42,8 +53,9 @@ type Fact struct {
 	// fact at two commits has one ID, and a changed answer shows as a change.
 	ID   string `json:"id"`
 	Kind Kind   `json:"kind"`
-	// Subject is the name that the question is about, Parameter one of its
-	// parameters (DefaultValue only).
+	// Subject is the name that the question is about. Parameter is one of its
+	// parameters (DefaultValue, NextParameter, ParameterType), or the file that
+	// imports it (ImportSource).
 	Subject   string `json:"subject"`
 	Parameter string `json:"parameter,omitempty"`
 	Answer    string `json:"answer"`
@@ -62,16 +74,23 @@ func Extract(inventory *language.Inventory) []Fact {
 		if e.definition.Nested() || x.ambiguous(e.definition.Name) {
 			continue
 		}
-		for _, derive := range []func(*index, entry) (Fact, bool){definitionFile, bases, callers, raises, defaultValue} {
+		for _, derive := range derivations {
 			if fact, ok := derive(x, e); ok && acceptableAnswer(fact.Answer) {
 				facts = append(facts, complete(fact, e))
 			}
 		}
 	}
+	facts = append(facts, importSources(inventory)...)
 	slices.SortFunc(facts, func(a, b Fact) int {
 		return cmp.Or(cmp.Compare(kindOrder(a.Kind), kindOrder(b.Kind)), cmp.Compare(a.Subject, b.Subject), cmp.Compare(a.Parameter, b.Parameter))
 	})
 	return facts
+}
+
+// derivations derive the facts of one definition, at most one of each kind, so
+// that one signature does not fill a test.
+var derivations = []func(*index, entry) (Fact, bool){
+	definitionFile, bases, callers, raises, defaultValue, callee, owner, nextParameter, parameterType, returnType,
 }
 
 func kindOrder(kind Kind) int { return slices.Index(Kinds(), kind) }
@@ -82,7 +101,9 @@ func acceptableAnswer(answer string) bool {
 
 // complete fills in what follows from the definition and from what is asked.
 func complete(fact Fact, e entry) Fact {
-	fact.Subject = e.definition.Name
+	if fact.Subject == "" {
+		fact.Subject = e.definition.Name
+	}
 	fact.Path = e.module.Path
 	topLevel, _, _ := strings.Cut(e.definition.Name, ".")
 	fact.Cluster = e.module.Path + ":" + topLevel
@@ -132,8 +153,6 @@ func raises(_ *index, e entry) (Fact, bool) {
 	return Fact{Kind: Raises, Answer: lastPart(e.definition.Raises[0])}, true
 }
 
-// defaultValue asks for one parameter of a function, so that one signature does
-// not fill a test.
 func defaultValue(_ *index, e entry) (Fact, bool) {
 	for _, parameter := range e.definition.Parameters {
 		if parameter.Default != "" && !trivialDefault(parameter.Default) {
@@ -177,13 +196,23 @@ type index struct {
 	// functions that call or mention it, each once.
 	callers  map[string][]string
 	mentions map[string][]string
+	// functions are the names of functions and methods of the code by full name,
+	// simple counts those of each simple name, tests included.
+	functions map[string]string
+	simple    map[string]int
+	// named are the simple names of the code's functions.
+	named map[string]bool
 }
 
 func newIndex(inventory *language.Inventory) *index {
-	x := &index{names: map[string]int{}, callers: map[string][]string{}, mentions: map[string][]string{}}
+	x := &index{
+		names: map[string]int{}, callers: map[string][]string{}, mentions: map[string][]string{},
+		functions: map[string]string{}, simple: map[string]int{}, named: map[string]bool{},
+	}
 	for _, module := range inventory.Modules {
 		for _, definition := range module.Definitions {
 			x.names[definition.Name]++
+			x.simple[definition.SimpleName()]++
 			if !module.IsTest {
 				x.entries = append(x.entries, entry{module, definition})
 			}
@@ -200,6 +229,10 @@ func (x *index) addModule(module language.Module) {
 		x.mentions[name] = addOnce(x.mentions[name], "module "+module.Path)
 	}
 	for _, definition := range module.Definitions {
+		if definition.Kind != language.KindClass {
+			x.functions[module.FullName(definition)] = definition.Name
+			x.named[definition.SimpleName()] = true
+		}
 		outermost, _, _ := strings.Cut(definition.Name, ".<locals>.")
 		for _, call := range definition.Calls {
 			if call != module.FullName(definition) {

@@ -57,7 +57,7 @@ func TestExtract(t *testing.T) {
 		},
 		"methods, nested functions and special names have no file question": {
 			modules: []language.Module{module("pkg/m.py", method("A.load"), function("f.<locals>.g"), function("__getattr__"))},
-			want:    map[Kind]map[string]string{},
+			want:    map[Kind]map[string]string{Owner: {"load": "A"}},
 		},
 		"two definitions of one name are ambiguous": {
 			modules: []language.Module{module("pkg/m.py", function("load")), module("pkg/n.py", function("load"))},
@@ -89,30 +89,67 @@ func TestExtract(t *testing.T) {
 				function("helper"),
 				method("A.run", calls("pkg.m.helper"), mentions("helper")),
 				method("A.stop", mentions("helper")))},
-			want: map[Kind]map[string]string{DefinitionFile: {"helper": "pkg/m.py"}},
+			want: map[Kind]map[string]string{DefinitionFile: {"helper": "pkg/m.py"}, Callee: {"A.run": "helper"}, Owner: {"run": "A", "stop": "A"}},
 		},
 		"a mention outside of definitions may be a caller": {
 			modules: []language.Module{{
 				Path: "pkg/m.py", Name: "pkg.m", Lines: 10, Names: []string{"helper"},
 				Definitions: []language.Definition{function("helper"), method("A.run", calls("pkg.m.helper"), mentions("helper"))},
 			}},
-			want: map[Kind]map[string]string{DefinitionFile: {"helper": "pkg/m.py"}},
+			want: map[Kind]map[string]string{DefinitionFile: {"helper": "pkg/m.py"}, Callee: {"A.run": "helper"}, Owner: {"run": "A"}},
 		},
 		"one exception type, not two": {
 			modules: []language.Module{module("pkg/m.py",
 				method("A.get", raising("pkg.errors.NotFound")),
 				method("A.put", raising("KeyError", "ValueError")))},
-			want: map[Kind]map[string]string{Raises: {"A.get": "NotFound"}},
+			want: map[Kind]map[string]string{Raises: {"A.get": "NotFound"}, Owner: {"get": "A", "put": "A"}},
 		},
 		"the first default that is not trivial": {
 			modules: []language.Module{module("pkg/m.py",
 				method("A.open", parameter("path", ""), parameter("strict", "True"), parameter("mode", `"r"`), parameter("size", "10")))},
-			want: map[Kind]map[string]string{DefaultValue: {"A.open": `"r"`}},
+			want: map[Kind]map[string]string{DefaultValue: {"A.open": `"r"`}, NextParameter: {"A.open": "size"}, Owner: {"open": "A"}},
 		},
 		"a default too long for exact match is left out": {
 			modules: []language.Module{module("pkg/m.py",
 				method("A.open", parameter("mode", "frozenset([int, str, bytes, float, complex])")))},
-			want: map[Kind]map[string]string{},
+			want: map[Kind]map[string]string{Owner: {"open": "A"}},
+		},
+		"a second function that is mentioned may be called": {
+			modules: []language.Module{module("pkg/m.py",
+				function("load"), function("save"),
+				function("run", calls("pkg.m.load", "len"), mentions("load", "len")),
+				function("walk", calls("pkg.m.load"), mentions("load", "save")))},
+			want: map[Kind]map[string]string{
+				DefinitionFile: {"load": "pkg/m.py", "save": "pkg/m.py", "run": "pkg/m.py", "walk": "pkg/m.py"}, Callee: {"run": "load"},
+			},
+		},
+		"a name of two methods has no owner": {
+			modules: []language.Module{module("pkg/m.py", method("A.load"), method("B.load"), method("B.save"))},
+			want:    map[Kind]map[string]string{Owner: {"save": "B"}},
+		},
+		"the receiver is no parameter of a caller": {
+			modules: []language.Module{module("pkg/m.py",
+				method("A.load", parameter("self", ""), parameter("path", "")), method("A.save", parameter("self", ""), parameter("path", ""), parameter("mode", "")))},
+			want: map[Kind]map[string]string{NextParameter: {"A.save": "mode"}, Owner: {"load": "A", "save": "A"}},
+		},
+		"types that say something": {
+			modules: []language.Module{module("pkg/m.py", function("load", func(d *language.Definition) {
+				d.Returns = "Config | None"
+				d.Parameters = []language.Parameter{{Name: "name", Kind: "positional", Type: "str"}, {Name: "at", Kind: "positional", Type: "'Path'"}}
+			}), function("save", func(d *language.Definition) { d.Returns = "None" }))},
+			want: map[Kind]map[string]string{
+				DefinitionFile: {"load": "pkg/m.py", "save": "pkg/m.py"}, NextParameter: {"load": "at"}, ParameterType: {"load": "'Path'"}, ReturnType: {"load": "Config | None"},
+			},
+		},
+		"an import from a module of the tree, not from two of them": {
+			modules: []language.Module{
+				{Path: "pkg/m.py", Name: "pkg.m"}, {Path: "pkg/n.py", Name: "pkg.n"},
+				{Path: "pkg/o.py", Name: "pkg.o", Imports: []language.Import{
+					{Module: "pkg.m", Name: "load"}, {Module: "pkg.m", Name: "dump"}, {Module: "pkg.n", Name: "dump"}, {Module: "os", Name: "path"}, {Module: "pkg.m", Name: "*"}, {Module: "pkg.n"},
+				}},
+				{Path: "pkg/p.py", Name: "pkg.p", Imports: []language.Import{{Module: "pkg.m", Name: "load"}}},
+			},
+			want: map[Kind]map[string]string{ImportSource: {"load": "pkg.m"}},
 		},
 	}
 	for name, test := range tests {

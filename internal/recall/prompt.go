@@ -9,7 +9,7 @@ import (
 // answerFormat tells a model that was not trained on it what form is scored.
 const answerFormat = "You answer questions about the Python project %s. Reply with the answer alone: a file path, a name or a value. No sentence, no explanation."
 
-// examples are true statements about another library (requests 2.32), so they
+// examples are true statements about another library (requests 2.32; those about types, 2.34), so they
 // show the form of each kind's answers and nothing about the repository.
 var examples = map[Kind][]Fact{
 	DefinitionFile: {
@@ -36,6 +36,36 @@ var examples = map[Kind][]Fact{
 		{Subject: "Response.iter_content", Parameter: "chunk_size", Answer: "1"},
 		{Subject: "Response.iter_lines", Parameter: "chunk_size", Answer: "ITER_CHUNK_SIZE"},
 		{Subject: "HTTPAdapter.__init__", Parameter: "max_retries", Answer: "DEFAULT_RETRIES"},
+	},
+	Callee: {
+		{Subject: "HTTPBasicAuth.__call__", Answer: "_basic_auth_str"},
+		{Subject: "RequestsCookieJar.__setitem__", Answer: "RequestsCookieJar.set"},
+		{Subject: "PreparedRequest.prepare_method", Answer: "to_native_string"},
+	},
+	Owner: {
+		{Subject: "cert_verify", Answer: "HTTPAdapter"},
+		{Subject: "build_digest_header", Answer: "HTTPDigestAuth"},
+		{Subject: "apparent_encoding", Answer: "Response"},
+	},
+	ImportSource: {
+		{Subject: "BaseAdapter", Parameter: "src/requests/sessions.py", Answer: "requests.adapters"},
+		{Subject: "HTTPBasicAuth", Parameter: "src/requests/models.py", Answer: "requests.auth"},
+		{Subject: "DEFAULT_REDIRECT_LIMIT", Parameter: "src/requests/sessions.py", Answer: "requests.models"},
+	},
+	NextParameter: {
+		{Subject: "HTTPAdapter.cert_verify", Parameter: "verify", Answer: "cert"},
+		{Subject: "HTTPAdapter.get_connection", Parameter: "url", Answer: "proxies"},
+		{Subject: "MockRequest.add_header", Parameter: "key", Answer: "val"},
+	},
+	ParameterType: {
+		{Subject: "AuthBase.__call__", Parameter: "r", Answer: "PreparedRequest"},
+		{Subject: "HTTPAdapter.__setstate__", Parameter: "state", Answer: "dict[str, Any]"},
+		{Subject: "HTTPAdapter.cert_verify", Parameter: "verify", Answer: "_t.VerifyType"},
+	},
+	ReturnType: {
+		{Subject: "HTTPAdapter.send", Answer: "Response"},
+		{Subject: "CaseInsensitiveDict.__iter__", Answer: "Iterator[str]"},
+		{Subject: "HTTPAdapter.get_connection", Answer: "HTTPConnectionPool"},
 	},
 }
 

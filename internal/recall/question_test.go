@@ -3,6 +3,7 @@ package recall
 import (
 	"fmt"
 	"math/rand/v2"
+	"slices"
 	"strings"
 	"testing"
 
@@ -38,12 +39,15 @@ func TestWordingsNameWhatTheyAskFor(t *testing.T) {
 			if strings.Count(wording, "{s}") != 1 {
 				t.Errorf("%s: %q must name the subject once", kind, wording)
 			}
-			if strings.Contains(wording, "{p}") != (kind == DefaultValue) {
+			if strings.Contains(wording, "{p}") != slices.Contains(withParameter, kind) {
 				t.Errorf("%s: %q and the parameter", kind, wording)
 			}
 		}
 	}
 }
+
+// withParameter are the kinds that ask about two names.
+var withParameter = []Kind{DefaultValue, ImportSource, NextParameter, ParameterType}
 
 func TestSimilarity(t *testing.T) {
 	tests := map[string]struct {

@@ -16,10 +16,15 @@ const (
 	linkedQuotaShare = 50
 )
 
+// minPerKind is how many facts of a kind are asked at least where there are as
+// many: the share that is right of three questions tells nothing. So a small
+// selection has the first kinds alone.
+const minPerKind = 7
+
 // Select chooses at most count facts, balanced over the kinds, reproducibly from
 // the seed and the facts' ids alone: an added fact displaces few others. At most
-// 40 % ask for a file, no answer is right for more than 15 % of all facts or,
-// two facts aside, for more than 25 % of its kind. Up to half of the file
+// 40 % ask for a file, no answer is right for more than 15 % of those asked for or,
+// two facts aside, for more than 25 % of the facts of its kind. Up to half of the file
 // questions are about answers of other chosen facts, so that Compose finds pairs.
 func Select(facts []Fact, count int, seed uint64) []Fact {
 	chosen := &choice{count: count, answers: map[string]int{}, inKind: map[Kind]map[string]int{}}
@@ -29,9 +34,11 @@ func Select(facts []Fact, count int, seed uint64) []Fact {
 	}
 	fileQuota := count * maxFileShare / 100
 	chosen.takeRoundRobin(pools, count-fileQuota)
+	chosen.trim()
 	fileQuota = min(fileQuota, allowedFiles(len(chosen.facts)))
 	files := linkedFirst(pools[DefinitionFile], chosen.facts, fileQuota*linkedQuotaShare/100)
 	chosen.take(files, fileQuota, fileQuota)
+	chosen.trim()
 	slices.SortFunc(chosen.facts, func(a, b Fact) int {
 		return cmp.Or(cmp.Compare(kindOrder(a.Kind), kindOrder(b.Kind)), cmp.Compare(a.ID, b.ID))
 	})
@@ -64,20 +71,57 @@ type choice struct {
 	inKind  map[Kind]map[string]int
 }
 
-// takeRoundRobin gives every kind but DefinitionFile an equal part; what a poor
-// kind cannot give goes to the others.
+// takeRoundRobin gives kinds but DefinitionFile an equal part: as many of those
+// that have facts as leave each its least number. What a poor kind cannot give goes
+// to the others, and then to the kinds that had no part.
 func (c *choice) takeRoundRobin(pools map[Kind][]Fact, quota int) {
-	kinds := slices.DeleteFunc(Kinds(), func(kind Kind) bool { return kind == DefinitionFile })
-	perKind := quota / len(kinds)
-	for len(c.facts) < quota {
-		before := len(c.facts)
+	kinds := slices.DeleteFunc(Kinds(), func(kind Kind) bool { return kind == DefinitionFile || len(pools[kind]) == 0 })
+	first := min(len(kinds), max(1, quota/minPerKind))
+	for _, kinds := range [][]Kind{kinds[:first], kinds[first:]} {
+		if left := quota - len(c.facts); left > 0 && len(kinds) > 0 {
+			c.deal(pools, kinds, left)
+		}
+	}
+}
+
+// deal takes n facts of these kinds in turn.
+func (c *choice) deal(pools map[Kind][]Fact, kinds []Kind, n int) {
+	perKind, size := n/len(kinds), map[Kind]int{}
+	for _, kind := range kinds {
+		size[kind] = min(perKind, len(pools[kind]))
+	}
+	for n > 0 {
+		before := n
 		for _, kind := range kinds {
-			if len(c.facts) < quota {
-				pools[kind] = c.take(pools[kind], 1, perKind)
+			if n > 0 {
+				had := len(c.facts)
+				pools[kind] = c.take(pools[kind], 1, size[kind])
+				n -= len(c.facts) - had
 			}
 		}
-		if len(c.facts) == before {
+		if n == before {
 			return
+		}
+	}
+}
+
+// trim takes the last facts out that make an answer commoner in its kind than it
+// may be: where a kind had fewer other answers than its part has room for.
+func (c *choice) trim() {
+	for trimmed := true; trimmed; {
+		trimmed = false
+		sizes := map[Kind]int{}
+		for _, fact := range c.facts {
+			sizes[fact.Kind]++
+		}
+		for i, fact := range slices.Backward(c.facts) {
+			answer := Normalize(fact.Answer)
+			if c.inKind[fact.Kind][answer] > max(2, sizes[fact.Kind]*maxInKindShare/100) {
+				c.inKind[fact.Kind][answer]--
+				c.answers[answer]--
+				c.facts = slices.Delete(c.facts, i, i+1)
+				trimmed = true
+			}
 		}
 	}
 }

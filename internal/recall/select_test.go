@@ -59,6 +59,16 @@ func checkSelection(t *testing.T, seed uint64, count int, chosen []Fact) {
 	if files*100 > len(chosen)*maxFileShare {
 		t.Fatalf("seed %d: %d of %d facts ask for a file", seed, files, len(chosen))
 	}
+	ofKind, inKind := map[Kind]int{}, map[string]int{}
+	for _, fact := range chosen {
+		ofKind[fact.Kind]++
+		inKind[fact.Answer]++ // the answers of a kind begin with its name
+	}
+	for _, fact := range chosen {
+		if n := inKind[fact.Answer]; n > max(2, ofKind[fact.Kind]*maxInKindShare/100) {
+			t.Fatalf("seed %d: %q answers %d of %d facts of its kind", seed, fact.Answer, n, ofKind[fact.Kind])
+		}
+	}
 	for answer, n := range answers {
 		if n > max(1, count*maxAnswerShare/100) {
 			t.Fatalf("seed %d: %q answers %d of %d facts", seed, answer, n, count)
@@ -73,6 +83,20 @@ func TestSelectFillsUpWhereFactsSuffice(t *testing.T) {
 	}
 	if cmp.Equal(Select(facts, 50, 1), Select(facts, 50, 2)) {
 		t.Error("another seed gives the same facts")
+	}
+}
+
+// A small selection keeps to few kinds, so that each has enough questions.
+func TestSelectOfFewFactsHasFewKinds(t *testing.T) {
+	facts := randomFacts(rand.New(rand.NewPCG(1, 1)), 2000)
+	for count, want := range map[int]int{50: 5, 200: len(Kinds())} {
+		kinds := map[Kind]bool{}
+		for _, fact := range Select(facts, count, 1) {
+			kinds[fact.Kind] = true
+		}
+		if len(kinds) != want {
+			t.Errorf("%d facts are of %d kinds, want %d", count, len(kinds), want)
+		}
 	}
 }
 

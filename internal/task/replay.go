@@ -12,6 +12,9 @@ const (
 	ReplayFix ReplayKind = "fix"
 	// ReplayReversal: the snapshot, with what a commit fixed taken back.
 	ReplayReversal ReplayKind = "reversal"
+	// ReplayPartial: the snapshot, with the part of what a commit fixed taken back
+	// that later changes left alone. It is not the fault that the commit fixed.
+	ReplayPartial ReplayKind = "partial"
 	// ReplayMutant: the snapshot with one procedural mutation.
 	ReplayMutant ReplayKind = "mutant"
 	// ReplayCombined: the snapshot with mutations of two functions.
@@ -28,14 +31,14 @@ type Replay struct {
 	// any touched function is held out.
 	Cluster string `json:"cluster"`
 	Side    Side   `json:"side"`
-	// Commit fixed the bug; for fixes and reversals.
+	// Commit fixed the bug; for fixes and reversals, whole or partial.
 	Commit string `json:"commit,omitempty"`
 	// Paths are the source files that differ, TestPaths the test files that the
 	// commit changed.
 	Paths     []string `json:"paths"`
 	TestPaths []string `json:"testPaths,omitempty"`
-	// Broken are the files as they are with the bug, for fixes and reversals; null is
-	// a file that does not exist then.
+	// Broken are the files as they are with the bug, for those of a commit; null is a
+	// file that does not exist then.
 	Broken map[string][]byte `json:"broken,omitempty"`
 	// Mutations of a mutant and of a combined one.
 	Mutations []language.Mutation `json:"mutations,omitempty"`
@@ -47,4 +50,16 @@ type Replay struct {
 	// Issue describes the bug in words of the commit that give nothing away; empty
 	// when there are none, and the text is written from what fails.
 	Issue string `json:"issue,omitempty"`
+}
+
+// Bug is what the verification of a replay showed.
+type Bug struct {
+	Kind ReplayKind `json:"kind"`
+	// FailToPass is the number of tests that fail with it and pass without.
+	FailToPass int `json:"failToPass"`
+	// Operators are the families of its mutations; none for those of a commit.
+	Operators []string `json:"operators,omitempty"`
+	// NamesFault says that the text of its task, or the script where the text is the
+	// commit's, begins at the faulty function itself: the search for it is trivial.
+	NamesFault bool `json:"namesFault,omitempty"`
 }

@@ -69,23 +69,48 @@ type Component struct {
 	ID      string `json:"id"`
 	Cluster string `json:"cluster"`
 	Side    Side   `json:"side"`
-	// Kind is "module" or "class".
+	// Kind is "module", "class", "package" or "subsystem".
 	Kind string `json:"kind"`
+	// Path is the file of a module or class, the folder of a package ("." for the
+	// root), the first file of a subsystem.
 	Path string `json:"path"`
-	// Name is the dotted module name or the qualified class name.
+	// Name is the dotted name of a module or package, or the qualified class name;
+	// empty for a subsystem.
 	Name string `json:"name"`
+	// Files are those of a package, its interface first, or of a subsystem. Nil for
+	// what is in one file.
+	Files []string `json:"files,omitempty"`
 	// Symbols are the definitions inside, Dependencies what it imports from the
 	// repository, Usages the files that refer to it, Tests the test files.
 	Symbols      []string    `json:"symbols,omitempty"`
 	Dependencies []Reference `json:"dependencies,omitempty"`
 	Usages       []string    `json:"usages,omitempty"`
 	Tests        []string    `json:"tests,omitempty"`
-	// StartLine and EndLine of a class; the whole file of a module.
+	// Sites are uses of its symbols in other files, the most used symbols first.
+	Sites []Site `json:"sites,omitempty"`
+	// StartLine and EndLine of a class; the whole file of a module, or the first one
+	// of several files.
 	StartLine int `json:"startLine"`
 	EndLine   int `json:"endLine"`
-	// HeldOut are the lines of held-out bodies inside, in order: a trajectory for
-	// training must not show them.
+	// HeldOut are the lines of held-out bodies between them, in order: a trajectory
+	// for training must not show them.
 	HeldOut []Lines `json:"heldOut,omitempty"`
+}
+
+// AllFiles are the files that the component is in, the first one first.
+func (c Component) AllFiles() []string {
+	if len(c.Files) == 0 {
+		return []string{c.Path}
+	}
+	return c.Files
+}
+
+// Site is the last line of a file that names a symbol which the file uses. No
+// held-out body of that file names it.
+type Site struct {
+	Name string `json:"name"`
+	Path string `json:"path"`
+	Line int    `json:"line"`
 }
 
 // Lines is a range of lines, 1-based and inclusive.
@@ -176,6 +201,8 @@ type Meta struct {
 	// FewPassToPass says that fewer than five tests had to go on passing, so that
 	// a change which breaks something else could go unnoticed.
 	FewPassToPass bool `json:"fewPassToPass,omitempty"`
+	// Bug is what its verification showed, for the units that work on bugs.
+	Bug *Bug `json:"bug,omitempty"`
 	// ChangedLines of the repair, and how many of them a written test executes.
 	ChangedLines int `json:"changedLines,omitempty"`
 	CoveredLines int `json:"coveredLines,omitempty"`
@@ -200,4 +227,6 @@ type Rejection struct {
 	Verified bool `json:"verified,omitempty"`
 	// CPUSeconds spent in the sandbox until it was rejected.
 	CPUSeconds float64 `json:"cpuSeconds,omitempty"`
+	// Bug is set where the bug itself was verified.
+	Bug *Bug `json:"bug,omitempty"`
 }

@@ -2,6 +2,7 @@ package golang
 
 import (
 	"fmt"
+	"path"
 	"strings"
 
 	"github.com/repoexpert/operator/internal/language"
@@ -9,21 +10,23 @@ import (
 
 // OutlineCommand lists the methods of a type in its file, or what a file declares.
 func (dialect) OutlineCommand(c language.Component) string {
-	pattern := "^(func|type) "
 	if c.Class {
-		pattern = `^func \([^)]*` + c.Name + `[^)]*\) `
+		return language.FindDefinitions(`^func \([^)]*`+c.Name+`[^)]*\) `, c)
 	}
-	return "grep -E '" + pattern + "' " + language.Quote(c.Path)
+	return language.FindDefinitions("^(func|type) ", c)
 }
 
 // ImportsCommand lists the lines that are an import path and nothing else.
-func (dialect) ImportsCommand(path string) string {
-	return `grep -E '^(import|[[:space:]]) *([[:alnum:]_.]+ )?"[^" ]+"$' ` + language.Quote(path)
+func (dialect) ImportsCommand(paths ...string) string {
+	return language.FindImports(`^(import|[[:space:]]) *([[:alnum:]_.]+ )?"[^" ]+"$`, paths)
 }
 
 // DocCommand shows the comment of a type, with which it begins, or a file's of its
 // package.
 func (dialect) DocCommand(c language.Component, lines, last int) string {
+	if len(c.Files) > 1 {
+		return fmt.Sprintf("grep -h -m1 -A%d '^// Package ' %s | head -%d", lines-1, folderFiles(c.Path), lines)
+	}
 	if !c.Class {
 		return fmt.Sprintf("grep -m1 -A%d '^// Package ' %s", lines-1, language.Quote(c.Path))
 	}
@@ -32,6 +35,14 @@ func (dialect) DocCommand(c language.Component, lines, last int) string {
 		return ""
 	}
 	return fmt.Sprintf("sed -n '%d,%dp' %s", c.StartLine, end, language.Quote(c.Path))
+}
+
+// folderFiles are all files of a file's package, for a shell.
+func folderFiles(file string) string {
+	if folder := path.Dir(file); folder != "." {
+		return language.Quote(folder) + "/*.go"
+	}
+	return "*.go"
 }
 
 // Doc reads a comment that begins with the name of what it documents, as comments

@@ -19,18 +19,22 @@ func TestExploringCommands(t *testing.T) {
 	}
 	d := New().Dialect()
 	file := language.Component{Path: "shop/shop.go", Name: "shop"}
+	both := language.Component{Path: "shop/shop.go", Files: []string{"shop/shop.go", "user/user.go"}}
 	shelf := language.Component{Class: true, Path: "shop/shop.go", Name: "Shelf", StartLine: 16, EndLine: 20}
 	using := func(c language.Component) string {
 		return "grep -rlwE '" + d.UsersPattern(c) + "' --include='*.go' . | sort"
 	}
 	cases := map[string]struct{ command, want string }{
-		"what a file declares": {d.OutlineCommand(file), "type Shelf struct {\nfunc (s *Shelf) Add(book string) {\nfunc (s Shelves[T]) Add() {}\n"},
-		"methods of a type":    {d.OutlineCommand(shelf), "func (s *Shelf) Add(book string) {\n"},
-		"imports":              {d.ImportsCommand(file.Path), "\t\"fmt\"\n\tstr \"strings\"\n"},
-		"a package's comment":  {d.DocCommand(file, 2, 99), "// Package shop sells books. It is\n// small.\n"},
-		"a type's comment":     {d.DocCommand(shelf, 9, 17), "// Shelf holds books\n// in order.\n"},
-		"users of a package":   {using(file), "./user/user.go\n"},
-		"users of a type":      {using(shelf), "./shop/shop.go\n./user/user.go\n"},
+		"what a file declares":       {d.OutlineCommand(file), "type Shelf struct {\nfunc (s *Shelf) Add(book string) {\nfunc (s Shelves[T]) Add() {}\n"},
+		"methods of a type":          {d.OutlineCommand(shelf), "func (s *Shelf) Add(book string) {\n"},
+		"imports":                    {d.ImportsCommand(file.Path), "8:\t\"fmt\"\n9:\tstr \"strings\"\n"},
+		"what several files declare": {d.OutlineCommand(both), "shop/shop.go:type Shelf struct {\nshop/shop.go:func (s *Shelf) Add(book string) {\nshop/shop.go:func (s Shelves[T]) Add() {}\n"},
+		"imports of several files":   {d.ImportsCommand(both.Files...), "shop/shop.go:8:\t\"fmt\"\nshop/shop.go:9:\tstr \"strings\"\nuser/user.go:3:import \"example.com/m/shop\"\n"},
+		"comment of several files":   {d.DocCommand(both, 2, 99), "// Package shop sells books. It is\n// small.\n"},
+		"a package's comment":        {d.DocCommand(file, 2, 99), "// Package shop sells books. It is\n// small.\n"},
+		"a type's comment":           {d.DocCommand(shelf, 9, 17), "// Shelf holds books\n// in order.\n"},
+		"users of a package":         {using(file), "./user/user.go\n"},
+		"users of a type":            {using(shelf), "./shop/shop.go\n./user/user.go\n"},
 	}
 	for name, c := range cases {
 		t.Run(name, func(t *testing.T) {

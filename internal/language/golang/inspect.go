@@ -5,6 +5,7 @@ import (
 	"context"
 	"go/ast"
 	"go/token"
+	"go/types"
 	"path"
 	"runtime"
 	"slices"
@@ -154,7 +155,7 @@ func (r *resolver) function(d *ast.FuncDecl) language.Definition {
 		definition.Kind = language.KindMethod
 	}
 	r.place(&definition, d, d.Doc)
-	definition.Parameters = parameters(d.Type.Params)
+	definition.Parameters, definition.Returns = parameters(d.Type.Params), results(d.Type.Results)
 	if d.Body == nil {
 		return definition
 	}
@@ -235,11 +236,31 @@ func parameters(fields *ast.FieldList) []language.Parameter {
 			names = []*ast.Ident{{Name: "_"}}
 		}
 		for _, name := range names {
-			found = append(found, language.Parameter{Name: clean(name.Name), Kind: kind})
+			found = append(found, language.Parameter{Name: clean(name.Name), Kind: kind, Type: typeText(field.Type)})
 		}
 	}
 	return found[:min(len(found), maxList)]
 }
+
+// results is the text of a function's results, without their names.
+func results(fields *ast.FieldList) string {
+	if fields == nil || len(fields.List) == 0 {
+		return ""
+	}
+	var texts []string
+	for _, field := range fields.List {
+		for range max(1, len(field.Names)) {
+			texts = append(texts, typeText(field.Type))
+		}
+	}
+	if len(texts) == 1 {
+		return texts[0]
+	}
+	return clean("(" + strings.Join(texts[:min(len(texts), maxList)], ", ") + ")")
+}
+
+// typeText is the source text of a type, in gofmt's layout.
+func typeText(expression ast.Expr) string { return clean(types.ExprString(expression)) }
 
 // types describes the types of a declaration that are no aliases.
 func (r *resolver) types(d *ast.GenDecl) []language.Definition {

@@ -174,11 +174,15 @@ var V, W = F, map[string]int{"x": 1}
 `})
 	want := []language.Definition{
 		{Name: "F", Kind: language.KindFunction, StartLine: 3, EndLine: 13, EndCol: 1, BodyStartLine: 7, BodyEndLine: 12, Docstring: true, Statements: 2,
-			Parameters: []language.Parameter{{Name: "a", Kind: "positional"}, {Name: "b", Kind: "positional"}, {Name: "_", Kind: "positional"}, {Name: "rest", Kind: "varargs"}},
-			Names:      []string{"a", "nil"}},
+			Returns: "(int, error)",
+			Parameters: []language.Parameter{
+				{Name: "a", Kind: "positional", Type: "int"}, {Name: "b", Kind: "positional", Type: "int"},
+				{Name: "_", Kind: "positional", Type: "string"}, {Name: "rest", Kind: "varargs", Type: "...string"},
+			},
+			Names: []string{"a", "nil"}},
 		{Name: "T", Kind: language.KindClass, StartLine: 16, StartCol: 1, EndLine: 19, EndCol: 2, Docstring: true, Names: []string{"int", "x"}},
-		{Name: "T.m", Kind: language.KindMethod, StartLine: 23, EndLine: 23, EndCol: 21, Parameters: []language.Parameter{{Name: "_", Kind: "positional"}}},
-		{Name: "oneLine", Kind: language.KindFunction, StartLine: 25, EndLine: 25, EndCol: 31, BodyStartLine: 25, BodyEndLine: 25, Statements: 1},
+		{Name: "T.m", Kind: language.KindMethod, StartLine: 23, EndLine: 23, EndCol: 21, Parameters: []language.Parameter{{Name: "_", Kind: "positional", Type: "int"}}},
+		{Name: "oneLine", Kind: language.KindFunction, Returns: "int", StartLine: 25, EndLine: 25, EndCol: 31, BodyStartLine: 25, BodyEndLine: 25, Statements: 1},
 	}
 	got := inventory.Modules[0]
 	for i := range got.Definitions {

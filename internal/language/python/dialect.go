@@ -46,16 +46,19 @@ func (dialect) OutlineCommand(c language.Component) string {
 	if c.Class {
 		return fmt.Sprintf("sed -n '%d,%dp' %s | grep -E '^ *(class|def) '", c.StartLine, c.EndLine, language.Quote(c.Path))
 	}
-	return "grep -E '^(class|def) ' " + language.Quote(c.Path)
+	return language.FindDefinitions("^(class|def) ", c)
 }
 
-func (dialect) ImportsCommand(path string) string {
-	return "grep -E '^(from|import) ' " + language.Quote(path)
+func (dialect) ImportsCommand(paths ...string) string {
+	return language.FindImports("^(from|import) ", paths)
 }
 
 // DocCommand shows a module's docstring, whose first lines may be a licence, or
 // the first lines of a class.
 func (dialect) DocCommand(c language.Component, lines, last int) string {
+	if !c.Class && last < c.EndLine {
+		return fmt.Sprintf(`head -%d %s | grep -m1 -A%d '^"""'`, last, language.Quote(c.Path), lines-2)
+	}
 	if !c.Class {
 		return fmt.Sprintf(`grep -m1 -A%d '^"""' %s`, lines-2, language.Quote(c.Path))
 	}

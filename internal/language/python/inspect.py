@@ -337,11 +337,12 @@ class Definition:
             "docstring": self.docstring,
             "statements": len(body),
             "parameters": self.parameters(),
+            "returns": self.returns(),
             "bases": self.resolved(getattr(self.node, "bases", []), resolver),
             "decorators": self.resolved(self.node.decorator_list, resolver),
         }
         document.update(found)
-        return {key: value for key, value in document.items() if value is not False and value != []}
+        return {key: value for key, value in document.items() if value is not False and value not in ([], "")}
 
     def resolved(self, expressions_, resolver):
         """Resolved names of bases or decorators, in source order; a call stands for its function."""
@@ -385,8 +386,14 @@ class Definition:
             found.append(self.parameter(arguments.kwarg, "varkw", None))
         return found[:MAX_LIST]
 
+    def returns(self):
+        annotation = getattr(self.node, "returns", None)
+        return "" if annotation is None else self.module.text(annotation)
+
     def parameter(self, argument, kind, default):
         document = {"name": clean(argument.arg), "kind": kind}
+        if argument.annotation is not None:
+            document["type"] = self.module.text(argument.annotation)
         if default is not None:
             document["default"] = self.module.text(default)
         return document

@@ -129,7 +129,7 @@ class Group(Base[int]):
 		})
 	}
 	want := []language.Parameter{
-		{Name: "cls", Kind: "positional"}, {Name: "a", Kind: "varargs"}, {Name: "size", Kind: "keyword", Default: "10 + 2"}, {Name: "k", Kind: "varkw"},
+		{Name: "cls", Kind: "positional"}, {Name: "a", Kind: "varargs"}, {Name: "size", Kind: "keyword", Type: "int", Default: "10 + 2"}, {Name: "k", Kind: "varkw"},
 	}
 	if diff := cmp.Diff(want, find(t, inventory, "pkg.core.Group.build").Parameters); diff != "" {
 		t.Errorf("parameters (-want +got):\n%s", diff)

@@ -36,8 +36,12 @@ type Card struct {
 	Samples int `json:"samples"`
 	Tokens  int `json:"tokens"`
 	Tasks   int `json:"tasks"`
-	// RealFixes are the trajectories whose task is a commit of the history.
-	RealFixes Part `json:"realFixes"`
+	// RealFixes are the trajectories whose task is a commit of the history, and
+	// PartialFixes those whose fault is a part of one taken back.
+	RealFixes    Part `json:"realFixes"`
+	PartialFixes Part `json:"partialFixes"`
+	// Bugs are those that Experience verified.
+	Bugs BugCard `json:"bugs"`
 	// Secrets counts the samples that were dropped for a secret, by gitleaks' rule. A
 	// sample can break several rules.
 	Secrets  map[string]int `json:"secrets"`
@@ -238,8 +242,12 @@ func (c *Card) finish(kept []task.Sample, flags []map[string]bool, checks []Chec
 		c.Tokens += sample.Meta.Tokens
 		if !isQuestion(sample) {
 			c.RealFixes.Of++
+			c.PartialFixes.Of++
 		}
-		if sourceCommit(sample.Meta.TaskID) != "" {
+		switch {
+		case strings.HasPrefix(sample.Meta.TaskID, partialPrefix):
+			c.PartialFixes.Count++
+		case sourceCommit(sample.Meta.TaskID) != "":
 			c.RealFixes.Count++
 		}
 	}
@@ -316,6 +324,9 @@ const reportedCodes = 8
 // counts are the figures for the run's status: of the codes the commonest ones.
 func (c *Card) counts() map[string]int64 {
 	counts := map[string]int64{"samples": int64(c.Samples), "tokens": int64(c.Tokens)}
+	if c.Bugs.Verified > 0 {
+		counts["bugs"], counts["bugs.oneTest"] = int64(c.Bugs.Verified), int64(c.Bugs.OneTest.Count)
+	}
 	for _, unit := range c.Units {
 		counts[string(unit.Name)] = int64(unit.Kept)
 		counts[string(unit.Name)+".tasks"] = int64(unit.Tasks)

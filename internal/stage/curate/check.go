@@ -71,7 +71,7 @@ func boundedMeta(meta task.Meta) bool {
 		}
 	}
 	cost := meta.CPUSeconds >= 0 && meta.CPUSeconds <= maxCPUSeconds
-	return cost && meta.TaskID != "" && (meta.Path == "" || meta.Path != "." && fs.ValidPath(meta.Path))
+	return cost && soundBug(meta.Bug) && meta.TaskID != "" && (meta.Path == "" || meta.Path != "." && fs.ValidPath(meta.Path))
 }
 
 // checkTask demands a task of the training side. Where the plan lists a unit's

@@ -114,7 +114,7 @@ func scan(ctx context.Context, p *plan, samples []task.Sample, card *Card) ([]ta
 	if err != nil {
 		return nil, err
 	}
-	broken, err := each(ctx, samples, secrets.rules)
+	broken, err := secrets.rules(ctx, samples)
 	if err != nil {
 		return nil, err
 	}

@@ -116,7 +116,7 @@ func TestCard(t *testing.T) {
 				Provenance: map[string]int{"computed": asks}, Flagged: none, Lengths: asked,
 			},
 		},
-		Unattributed: none, Samples: asks + 4, Tokens: 31 + 30 + asked.All, Tasks: 9, RealFixes: Part{Of: 4}, Secrets: none,
+		Unattributed: none, Samples: asks + 4, Tokens: 31 + 30 + asked.All, Tasks: 9, RealFixes: Part{Of: 4}, PartialFixes: Part{Of: 4}, Bugs: bugs{}.card(nil), Secrets: none,
 		Licences: []Licence{{Path: "LICENSE", IDs: []string{"MIT"}, Percent: 99}},
 		Checks: []Check{
 			// The two short ones only list files. No thought has five words.

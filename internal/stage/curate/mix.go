@@ -28,9 +28,11 @@ const (
 	commitAlways  = 4
 )
 
-// Prefixes of the ids of tasks that are a commit of the history: a fix in its own
-// tree, and one that was taken back in the snapshot.
-var historyPrefixes = []string{"fix-", "reversal-"}
+// Prefixes of the ids of tasks that are made of a commit of the history: a fix in
+// its own tree, and one that was taken back in the snapshot, as a whole or in part.
+var historyPrefixes = []string{"fix-", "reversal-", partialPrefix}
+
+const partialPrefix = "partial-"
 
 // sourceCommit returns the commit of the history that a task is made of; "" for a
 // task that is made of the snapshot.

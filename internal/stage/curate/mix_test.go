@@ -78,7 +78,7 @@ func TestMixIsFair(t *testing.T) {
 
 func TestSourceCommit(t *testing.T) {
 	for id, want := range map[string]string{
-		"fix-0123abcd": "0123abcd", "fix-0123abcd-2": "0123abcd", "reversal-0123abcd-src": "0123abcd",
+		"fix-0123abcd": "0123abcd", "fix-0123abcd-2": "0123abcd", "reversal-0123abcd-src": "0123abcd", "partial-0123abcd": "0123abcd",
 		"mutant-0123abcd": "", "fixture-1": "", "": "",
 	} {
 		if got := sourceCommit(id); got != want {

@@ -27,6 +27,11 @@ type plan struct {
 	clusters map[v1alpha1.UnitName]map[string]string
 	// heldOutTasks and heldOutClusters are those of the evaluation side.
 	heldOutTasks, heldOutClusters map[string]bool
+	// bugs are the tasks that are a bug, verified those that Experience verified,
+	// mutations how many the plan has of each family.
+	bugs      map[string]bool
+	verified  bugs
+	mutations map[string]int
 	// fileShare is the part of the plan's training tasks that a file holds.
 	fileShare map[string]float64
 	facts     []recall.Fact
@@ -60,6 +65,7 @@ func loadPlan(env stage.Env) (*plan, error) {
 		units: map[v1alpha1.UnitName]bool{}, clusters: map[v1alpha1.UnitName]map[string]string{}, byID: map[string]recall.Question{},
 		commits: map[string]string{}, provenance: task.ProvenanceScripted,
 		heldOutTasks: map[string]bool{}, heldOutClusters: map[string]bool{}, fileShare: map[string]float64{},
+		bugs: map[string]bool{}, verified: bugs{}, mutations: map[string]int{},
 	}
 	if r.Teacher != nil {
 		p.provenance = teacher.Provenance(r.Teacher.Model)
@@ -104,6 +110,10 @@ func (p *plan) read(folder string) (err error) {
 	}
 	for _, replay := range replays {
 		p.sort(bugs, replay.Side, replay.ID, replay.Cluster, replay.Paths[0])
+		p.bugs[replay.ID] = true
+		for _, mutation := range replay.Mutations {
+			p.mutations[mutation.Operator]++
+		}
 		if replay.Kind == task.ReplayFix {
 			p.commits[replay.ID] = replay.Commit
 		}

@@ -7,11 +7,11 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
-	"slices"
 	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
 
 	"github.com/repoexpert/operator/internal/task"
 )
@@ -121,7 +121,7 @@ func TestCleanCodeHasNoSecrets(t *testing.T) {
 				return err
 			}
 			files++
-			if rules := scan.rules(task.Sample{Messages: []task.Message{{Role: task.RoleUser, Content: string(content)}}}); len(rules) > 0 {
+			if rules := scan.ofText(string(content)); len(rules) > 0 {
 				found[path] = rules
 			}
 			return nil
@@ -142,8 +142,10 @@ func TestRulesAreSorted(t *testing.T) {
 		t.Fatal(err)
 	}
 	w := newWorld(t)
-	got := scan.rules(w.played(implementation, "mask-a1", "t = '"+githubToken+"'", "k = "+awsKey, "u = '"+githubToken+"'"))
-	if !slices.Equal([]string{"aws-access-token", "github-pat"}, got) {
-		t.Errorf("got %v", got)
+	sample := w.played(implementation, "mask-a1", "t = '"+githubToken+"'", "k = "+awsKey, "u = '"+githubToken+"'")
+	got, err := scan.rules(t.Context(), []task.Sample{sample, w.played(design, "component-c1", "t"), sample})
+	want := []string{"aws-access-token", "github-pat"}
+	if diff := cmp.Diff([][]string{want, nil, want}, got, cmpopts.EquateEmpty()); diff != "" || err != nil {
+		t.Errorf("%v (-want +got):\n%s", err, diff)
 	}
 }

@@ -41,6 +41,7 @@ func readShards(env stage.Env, p *plan, card *Card) ([]task.Sample, error) {
 		card.shard(manifest.Counts)
 	}
 	card.closeFunnel()
+	card.Bugs = p.verified.card(p.mutations)
 	return samples, nil
 }
 
@@ -51,6 +52,7 @@ func readShard(place string, p *plan, samples []task.Sample, card *Card) ([]task
 		}
 		card.read(sample.Meta.Unit, code)
 		if code == "" {
+			p.verified.add(sample.Meta.TaskID, sample.Meta.Bug)
 			samples = append(samples, sample)
 		}
 	})
@@ -62,6 +64,9 @@ func readShard(place string, p *plan, samples []task.Sample, card *Card) ([]task
 			rejection.Code = otherRejection
 		}
 		card.rejected(rejection.Unit, rejection.Code)
+		if p.bugs[rejection.TaskID] {
+			p.verified.add(rejection.TaskID, rejection.Bug)
+		}
 	})
 	return samples, err
 }

@@ -15,8 +15,12 @@ import (
 	"github.com/repoexpert/operator/internal/task"
 )
 
-// agentFolder is where an agent works, below its box's root.
-const agentFolder = "agent"
+const (
+	// agentFolder is where an agent works, below its box's root.
+	agentFolder = "agent"
+	// leftFolder never holds anything: to remove it ends what an agent left running.
+	leftFolder = agentFolder + ".left"
+)
 
 // implementations is the kind ContextualImplementation.
 type implementations struct {
@@ -180,7 +184,9 @@ func (e *evaluation) episode(ctx context.Context, model agent.Model, t grading.M
 	if err != nil {
 		return outcome{}, err
 	}
-	if err := e.env.Agent.Remove(ctx, agentFolder); err != nil {
+	// What still runs ends before the grading; the tree stays, for the next one to be
+	// made of it.
+	if err := e.env.Agent.Remove(ctx, leftFolder); err != nil {
 		return outcome{}, fmt.Errorf("clear the agent's box: %w", err)
 	}
 	// Only what was submitted counts, and nothing is an answer too.

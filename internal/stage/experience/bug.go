@@ -32,6 +32,8 @@ type bug struct {
 	commit string
 	// message is what the first failing test says.
 	message string
+	// label is what the verification showed.
+	label task.Bug
 }
 
 // checked is a bug with what its verification cost, or why it is none.
@@ -75,7 +77,7 @@ func (w *workshop) withBug(ctx context.Context, replay task.Replay, work func(co
 	}
 	made, err := work(ctx, c.bug)
 	made.cpu += cpu
-	made.verified = true
+	made.verified, made.bug = true, &c.bug.label
 	if made.sample != nil {
 		made.sample.Meta.CPUSeconds = made.cpu.Seconds()
 	}
@@ -93,7 +95,7 @@ func (w *workshop) check(ctx context.Context, replay task.Replay) (bug, time.Dur
 		if b, spent, code, err = w.atCommit(ctx, replay); err != nil || code != "" {
 			return b, spent, code, err
 		}
-	case task.ReplayReversal:
+	case task.ReplayReversal, task.ReplayPartial:
 		b.task, err = w.grader.Replaced(replay.ID, replay.Broken, replay.Tests)
 	case task.ReplayMutant, task.ReplayCombined:
 		b.task, err = w.grader.Mutated(replay.ID, replay.Mutations, replay.Tests)
@@ -111,7 +113,23 @@ func (w *workshop) check(ctx context.Context, replay task.Replay) (bug, time.Dur
 		code = "bug-" + code
 	}
 	b.message = b.task.Message
+	if err == nil && code == "" {
+		b.label = b.labelled()
+	}
 	return b, spent + cpu, code, err
+}
+
+// labelled is what the verification of a bug showed.
+func (b bug) labelled() task.Bug {
+	label := task.Bug{Kind: b.replay.Kind, FailToPass: len(b.task.FailToPass)}
+	for _, mutation := range b.replay.Mutations {
+		label.Operators = append(label.Operators, mutation.Operator)
+	}
+	faulty, known := b.faulty()
+	if s, found := b.symptom(); known && found {
+		label.NamesFault = slices.ContainsFunc(faulty, func(p place) bool { return p.id() == s.entry.id() })
+	}
+	return label
 }
 
 // inspectFolder is where a tree is inspected, below the grader box's root.

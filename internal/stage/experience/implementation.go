@@ -150,8 +150,5 @@ func (w *workshop) agentTree(ctx context.Context, grader *grading.Grader, t grad
 		return agent.Tree{}, err
 	}
 	defer func() { err = errors.Join(err, content.Close()) }()
-	if err := w.box.Remove(ctx, agentFolder); err != nil {
-		return agent.Tree{}, err
-	}
 	return agent.PrepareTree(ctx, w.box, agentFolder, content)
 }

@@ -133,7 +133,7 @@ func TestResolveReport(t *testing.T) {
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
-			err := s.resolveReport(test.report, "src/lib/a.py")
+			err := s.resolveReport(test.report, []string{"src/lib/b.py", "src/lib/a.py"})
 			if test.want == "" && err != nil || test.want != "" && (err == nil || !strings.Contains(err.Error(), test.want)) {
 				t.Errorf("got %v, want %q", err, test.want)
 			}

@@ -161,7 +161,7 @@ func (w *workshop) repairing(ctx context.Context, b bug, s symptom, edits []file
 func (b bug) meta() task.Meta {
 	return task.Meta{
 		Unit: v1alpha1.UnitEvolutionaryReplay, TaskID: b.replay.ID, Cluster: b.replay.Cluster, Path: b.replay.Paths[0], Commit: b.commit,
-		FewPassToPass: fewPassToPass(b.task),
+		FewPassToPass: fewPassToPass(b.task), Bug: &b.label,
 	}
 }
 

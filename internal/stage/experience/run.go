@@ -146,6 +146,6 @@ func (p *progress) add(message string) {
 func rejection(unit v1alpha1.UnitName, taskID string, made outcome) *task.Rejection {
 	return &task.Rejection{
 		Unit: unit, TaskID: taskID, Code: made.code, Detail: made.detail[:min(len(made.detail), 300)],
-		Verified: made.verified, CPUSeconds: made.cpu.Seconds(),
+		Verified: made.verified, CPUSeconds: made.cpu.Seconds(), Bug: made.bug,
 	}
 }

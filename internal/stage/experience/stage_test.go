@@ -3,6 +3,7 @@ package experience
 import (
 	"context"
 	"errors"
+	"io"
 	"os"
 	"path/filepath"
 	"strings"
@@ -26,11 +27,11 @@ type counting struct {
 	copies int
 }
 
-func (c *counting) Remove(ctx context.Context, dir string) error {
+func (c *counting) PutTree(ctx context.Context, dir string, tree io.Reader) error {
 	if dir == agentFolder {
 		c.copies++
 	}
-	return c.Box.Remove(ctx, dir)
+	return c.Box.PutTree(ctx, dir, tree)
 }
 
 // The whole stage on a marked tree, two shards, the first one killed on its way.
@@ -73,6 +74,8 @@ func TestRun(t *testing.T) {
 	checkUnits(t, samples, fromPlan[recall.Fact](t, env, task.FactsFile))
 	checkTranscripts(t, samples)
 	checkMarks(t, samples, fromPlan[task.Mask](t, env, task.MasksFile), fromPlan[task.HeldOut](t, env, task.HeldOutFile))
+
+	checkSeveralFiles(t, samples, fromPlan[task.Component](t, env, task.ComponentsFile), fromPlan[task.HeldOut](t, env, task.HeldOutFile))
 
 	// Two tasks were done before the kill and one was under way; none of the first
 	// two is run again, so the runs of both add up to the tasks and the one.
@@ -135,6 +138,11 @@ func checkUnits(t *testing.T, samples []task.Sample, facts []recall.Fact) {
 	recovered := 0
 	for _, sample := range samples {
 		counts[sample.Meta.Unit]++
+		ofBug := sample.Meta.Unit == v1alpha1.UnitEvolutionaryReplay || sample.Meta.Unit == v1alpha1.UnitSemanticRuntimeAlignment
+		if bug := sample.Meta.Bug; ofBug != (bug != nil) || ofBug && (bug.FailToPass == 0 || !strings.HasPrefix(sample.Meta.TaskID, string(bug.Kind)) ||
+			strings.Contains("mutant combined", string(bug.Kind)) != (len(bug.Operators) > 0)) {
+			t.Errorf("%s %s is labelled %+v", sample.Meta.Unit, sample.Meta.TaskID, bug)
+		}
 		if sample.Meta.Recovered {
 			recovered++
 		}

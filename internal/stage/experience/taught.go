@@ -116,10 +116,10 @@ func (w *workshop) teachTest(ctx context.Context, b bug, issue string) (outcome,
 func (w *workshop) teachReport(ctx context.Context, component task.Component) (outcome, error) {
 	return w.taught(ctx, lesson{
 		meta:   reportMeta(component),
-		prompt: agent.ReportTask(component.Kind, component.Name, component.Path),
+		prompt: reportTask(component),
 		tree:   w.wholeTree,
 		verify: func(_ context.Context, t agent.Transcript) (verdict, error) {
-			if err := w.symbols.resolveReport(t.Submission, component.Path); err != nil {
+			if err := w.symbols.resolveReport(t.Submission, component.AllFiles()); err != nil {
 				return refused("report-unresolved", err.Error(), 0), nil
 			}
 			return verdict{verification: reportVerification(t)}, nil

@@ -303,6 +303,16 @@ var phrases = map[string][]string{
 		"Look for {name} elsewhere.",
 		"See who depends on it.",
 	},
+	"tests": {
+		"Which tests cover {name}?",
+		"Its tests next.",
+		"Find the tests of {name}.",
+		"See what tests it.",
+		"Where is {name} tested?",
+		"Tests show how it is meant.",
+		"Look for tests.",
+		"And the tests?",
+	},
 	"site": {
 		"How does {file} use it?",
 		"One usage in detail.",

@@ -197,9 +197,9 @@ func (w *workshop) replayReport(ctx context.Context, components []task.Component
 	component := components[i]
 	tree, err := w.wholeTree(ctx)
 	return Replay{
-		Profile: w.profile, Prompt: agent.ReportTask(component.Kind, component.Name, component.Path), Tree: tree,
+		Profile: w.profile, Prompt: reportTask(component), Tree: tree,
 		Verify: func(_ context.Context, transcript agent.Transcript) (string, string, error) {
-			if err := w.symbols.resolveReport(transcript.Submission, component.Path); err != nil {
+			if err := w.symbols.resolveReport(transcript.Submission, component.AllFiles()); err != nil {
 				return "", "report-unresolved", nil
 			}
 			return reportVerification(transcript), "", nil

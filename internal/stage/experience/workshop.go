@@ -72,9 +72,11 @@ type outcome struct {
 	sample *task.Sample
 	// verified says that the task itself was shown to be sound, sample or not.
 	verified bool
-	code     string
-	detail   string
-	cpu      time.Duration
+	// bug is what was shown of a verified bug.
+	bug    *task.Bug
+	code   string
+	detail string
+	cpu    time.Duration
 }
 
 // reject is an outcome without a sample.

@@ -6,6 +6,7 @@ import (
 	"encoding/hex"
 	"io/fs"
 	"log/slog"
+	"maps"
 	"os"
 	"path/filepath"
 	"slices"
@@ -112,7 +113,7 @@ func markModule(source []byte, module language.Module) []byte {
 }
 
 // historyOf is a history that ends with a tree: before its last commit a
-// function was wrong and no test noticed.
+// function was wrong and no test noticed. Two files were often changed together.
 func historyOf(t *testing.T, tree fs.FS) []conformance.Commit {
 	t.Helper()
 	before := fstest.MapFS{}
@@ -135,10 +136,17 @@ func historyOf(t *testing.T, tree fs.FS) []conformance.Commit {
 	}
 	undo("src/bookshop/prices.py", "return net + tax", "return net")
 	undo("tests/unit/test_prices.py", `[([], 0), ([100], 107), ([100, 200], 321)]`, `[([], 0)]`)
-	return []conformance.Commit{
-		{Message: "Prices", Tree: before},
-		{Message: "Fix the sum of a basket\n\nCustomers paid no tax when they bought several books at once (#12).", Tree: tree},
+	var commits []conformance.Commit
+	for _, note := range []string{"# one\n", "# two\n", "# three\n"} {
+		earlier := maps.Clone(before)
+		for _, file := range []string{"src/bookshop/prices.py", "src/bookshop/stock.py"} {
+			earlier[file] = &fstest.MapFile{Data: append([]byte(note), before[file].Data...)}
+		}
+		commits = append(commits, conformance.Commit{Message: "Note " + note, Tree: earlier})
 	}
+	return append(commits,
+		conformance.Commit{Message: "Prices", Tree: before},
+		conformance.Commit{Message: "Fix the sum of a basket\n\nCustomers paid no tax when they bought several books at once (#12).", Tree: tree})
 }
 
 // planned is an artifact volume with a snapshot and a plan of it, both as the

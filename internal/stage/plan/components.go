@@ -10,8 +10,10 @@ import (
 )
 
 const (
-	kindModule = "module"
-	kindClass  = "class"
+	kindModule    = "module"
+	kindClass     = "class"
+	kindPackage   = "package"
+	kindSubsystem = "subsystem"
 	// minMethods is the least number of functions of a component worth a report.
 	minMethods = 2
 	// maxNames bounds a list of symbols or files in a component.
@@ -19,8 +21,20 @@ const (
 )
 
 // componentsOf lists the modules and top-level classes in scope that hold two
-// functions or more.
-func (m *mine) componentsOf() []task.Component {
+// functions or more, the packages, and the files that change together.
+func (m *mine) componentsOf() ([]task.Component, error) {
+	components := slices.Concat(m.ofOneFile(), m.ofSeveralFiles())
+	for i := range components {
+		sites, err := m.sitesOf(components[i])
+		if err != nil {
+			return nil, err
+		}
+		components[i].Sites = sites
+	}
+	return components, nil
+}
+
+func (m *mine) ofOneFile() []task.Component {
 	var components []task.Component
 	for _, module := range m.inventory.Modules {
 		if module.IsTest || !m.inScope(module.Path) {
@@ -87,7 +101,7 @@ func (m *mine) complete(component *task.Component, users map[string]bool) {
 	component.Symbols = capped(component.Symbols, maxNames)
 	for _, path := range slices.Sorted(maps.Keys(users)) {
 		switch {
-		case path == component.Path:
+		case slices.Contains(component.AllFiles(), path):
 		case m.tests[path] && len(component.Tests) < maxNames:
 			component.Tests = append(component.Tests, path)
 		case !m.tests[path] && len(component.Usages) < maxNames:
@@ -97,15 +111,15 @@ func (m *mine) complete(component *task.Component, users map[string]bool) {
 	component.Cluster = component.ID
 	component.Side = task.SideTrain
 	heldOut, all := 0, 0
-	for _, f := range m.byPath[component.Path] {
-		for _, definition := range f.definitions {
-			if definition.Nested() || definition.StartLine < component.StartLine || definition.EndLine > component.EndLine {
-				continue
+	for n, path := range component.AllFiles() {
+		for _, f := range m.byPath[path] {
+			hidden, lines := m.heldOutOf(*component, f)
+			all += lines
+			for _, body := range hidden {
+				heldOut += body.End - body.Start + 1
 			}
-			all += definition.BodyLines()
-			if m.side(f.id) == task.SideEvaluation && definition.BodyStartLine > 0 {
-				heldOut += definition.BodyLines()
-				component.HeldOut = append(component.HeldOut, task.Lines{Start: definition.BodyStartLine, End: definition.BodyEndLine})
+			if n == 0 {
+				component.HeldOut = append(component.HeldOut, hidden...)
 			}
 		}
 	}
@@ -113,6 +127,22 @@ func (m *mine) complete(component *task.Component, users map[string]bool) {
 	if 2*heldOut > all {
 		component.Side = task.SideEvaluation
 	}
+}
+
+// heldOutOf is what of a function in a component is held out, and how many lines
+// its bodies have in all.
+func (m *mine) heldOutOf(component task.Component, f function) (hidden []task.Lines, all int) {
+	for _, definition := range f.definitions {
+		outside := len(component.Files) == 0 && (definition.StartLine < component.StartLine || definition.EndLine > component.EndLine)
+		if definition.Nested() || outside {
+			continue
+		}
+		all += definition.BodyLines()
+		if m.side(f.id) == task.SideEvaluation && definition.BodyStartLine > 0 {
+			hidden = append(hidden, task.Lines{Start: definition.BodyStartLine, End: definition.BodyEndLine})
+		}
+	}
+	return hidden, all
 }
 
 // users says which files refer to what.

@@ -7,7 +7,8 @@
 //
 //   - masks: functions of three statements or more whose body a stable test
 //     executes;
-//   - components: modules and classes to explore;
+//   - components: modules, classes, packages and files that change together, to
+//     explore;
 //   - facts: closed questions with computed answers;
 //   - the split: clusters of functions that give each other away, trained or held
 //     out by the append-only ledger, which is on disk before the plan is sealed.

@@ -17,14 +17,15 @@ func (m *mine) factsOf() []recall.Fact {
 }
 
 // givesAway says whether a fact is read from the body of a held-out function:
-// what it raises is in its own body, who calls it is in the caller's. What calls
-// a held-out function is left out too: its usage tells what it returns. File,
-// bases and defaults are in the signature, which the task's text shows anyway.
+// what it raises and calls is in its own body, who calls it is in the caller's.
+// What calls a held-out function is left out too: its usage tells what it returns.
+// File, bases, parameters and types are in the signature, which the task's text
+// shows anyway.
 func (m *mine) givesAway(fact recall.Fact) bool {
 	switch fact.Kind {
 	case recall.Raises:
 		return m.side(functionID(fact.Path, fact.Subject)) == task.SideEvaluation
-	case recall.Callers:
+	case recall.Callers, recall.Callee:
 		return m.side(functionID(fact.Path, fact.Subject)) == task.SideEvaluation || m.heldOutNames[fact.Answer]
 	default:
 		return false

@@ -7,14 +7,12 @@ import (
 	"fmt"
 	"maps"
 	"path"
-	"path/filepath"
 	"regexp"
 	"slices"
 	"strings"
 
 	"github.com/repoexpert/operator/internal/history"
 	"github.com/repoexpert/operator/internal/patch"
-	"github.com/repoexpert/operator/internal/snapshot"
 	"github.com/repoexpert/operator/internal/task"
 )
 
@@ -26,28 +24,24 @@ const (
 	reversedFixes = 100
 )
 
-// fixesOf lists the fixes of the history, newest first, each on its own tree and,
-// where that can be done, taken back from the snapshot.
-func (m *mine) fixesOf(ctx context.Context, place string, limit int) ([]task.Replay, error) {
-	repository, err := history.Open(ctx, filepath.Join(place, snapshot.RepositoryFolder), snapshot.HeadRef)
+// fixesOf makes bugs of the fixes of the history, newest first: each on its own
+// tree and, where that can be done, taken back from the snapshot as a whole or in
+// part.
+func (m *mine) fixesOf(ctx context.Context) ([]task.Replay, error) {
+	if len(m.candidates) == 0 {
+		return nil, nil
+	}
+	repository, err := m.history(ctx)
 	if err != nil {
 		return nil, err
 	}
 	defer func() { _ = repository.Close() }() // read only
-	kinds := m.kinds()
-	candidates, funnel, err := repository.Mine(ctx, history.Mining{
-		Kinds: kinds, Walk: history.DefaultLimits(), Fix: history.DefaultFixLimits(), Candidates: limit,
-	})
-	if err != nil {
-		return nil, err
-	}
-	m.walked, m.fixes = funnel.Walked, len(candidates)
 	head, err := repository.Tree(ctx, repository.Head())
 	if err != nil {
 		return nil, err
 	}
 	var replays []task.Replay
-	for n, candidate := range candidates {
+	for n, candidate := range m.candidates {
 		found, err := m.replaysOf(ctx, repository, head, candidate.Change, n < reversedFixes)
 		if err != nil {
 			return nil, fmt.Errorf("commit %s: %w", candidate.Commit, err)
@@ -100,10 +94,10 @@ func (m *mine) replaysOf(ctx context.Context, repository *history.Repository, he
 		return replays, nil
 	}
 	reversal, err := repository.Reverse(ctx, change, kinds, head)
-	if err != nil || reversal.Refusal != "" || !fits(reversal.Edits) {
+	if err != nil || !fits(reversal.Edits) {
 		return replays, err
 	}
-	if undone, ok := m.reversal(fix, reversal.Edits); ok {
+	if undone, ok := m.reversal(fix, reversal); ok {
 		replays = append(replays, undone)
 	}
 	return replays, nil
@@ -202,20 +196,22 @@ func (m *mine) clusterOf(own string, functions []string) (string, task.Side) {
 }
 
 // reversal is the snapshot without a fix. It is a bug that tests can show if they
-// execute a line of it.
-func (m *mine) reversal(fix task.Replay, edits map[string][]byte) (task.Replay, bool) {
-	r := task.Replay{
-		ID: stableID(string(task.ReplayReversal), fix.Commit, ""), Kind: task.ReplayReversal, Commit: fix.Commit,
-		Broken: edits, Issue: fix.Issue,
+// execute a line of it. Of a fix that later changes overlap, a part may still be
+// taken back: that is a fault of its own, of which the commit's message says nothing.
+func (m *mine) reversal(fix task.Replay, reversal history.Reversal) (task.Replay, bool) {
+	r := task.Replay{Kind: task.ReplayReversal, Commit: fix.Commit, Broken: reversal.Edits, Issue: fix.Issue}
+	if reversal.Refusal != "" {
+		r.Kind, r.Issue = task.ReplayPartial, ""
 	}
+	r.ID = stableID(string(r.Kind), fix.Commit, "")
 	var covering, touched []string
-	for _, file := range slices.Sorted(maps.Keys(edits)) {
+	for _, file := range slices.Sorted(maps.Keys(reversal.Edits)) {
 		now, err := m.source(file)
 		if err != nil {
 			return r, false
 		}
 		r.Paths = append(r.Paths, file)
-		for _, hunk := range patch.Hunks(now, edits[file]) {
+		for _, hunk := range patch.Hunks(now, reversal.Edits[file]) {
 			first, last := hunk.Lines.Start, max(hunk.Lines.Start, hunk.Lines.End)
 			covering = append(covering, m.coverage.Covering(file, first, last)...)
 			for _, f := range m.byPath[file] {

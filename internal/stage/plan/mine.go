@@ -8,6 +8,7 @@ import (
 	"github.com/repoexpert/operator/api/v1alpha1"
 	"github.com/repoexpert/operator/internal/artifact"
 	"github.com/repoexpert/operator/internal/contract"
+	"github.com/repoexpert/operator/internal/history"
 	"github.com/repoexpert/operator/internal/language"
 	"github.com/repoexpert/operator/internal/ledger"
 	"github.com/repoexpert/operator/internal/recall"
@@ -29,10 +30,14 @@ type mine struct {
 	// mutations are the faults that can be put into each source file in scope.
 	mutations map[string][]language.Mutation
 
-	// place is the snapshot's folder; walked and fixes count commits of its history
-	// and those that can be fixes.
-	place         string
-	walked, fixes int
+	// place is the snapshot's folder. walked counts the commits of its history,
+	// candidates are those that can be fixes, without as many as sameCode that change
+	// no code.
+	place            string
+	walked, sameCode int
+	candidates       []history.Candidate
+	// coChanges say which source files in scope change together.
+	coChanges *history.CoChanges
 
 	functions []function
 	byPath    map[string][]function
@@ -60,7 +65,7 @@ func (m *mine) index() error {
 	m.clusters = clustersOf(m.inventory, functions)
 	m.symbols = newSymbols(m.inventory)
 	m.users = usersOf(m.inventory, m.symbols)
-	m.byPath, m.cluster, m.tests = map[string][]function{}, map[string]string{}, map[string]bool{}
+	m.byPath, m.cluster = map[string][]function{}, map[string]string{}
 	for _, f := range functions {
 		m.byPath[f.module.Path] = append(m.byPath[f.module.Path], f)
 	}
@@ -68,9 +73,6 @@ func (m *mine) index() error {
 		for _, member := range cluster.Members {
 			m.cluster[member.ID] = cluster.ID
 		}
-	}
-	for _, module := range m.inventory.Modules {
-		m.tests[module.Path] = module.IsTest
 	}
 	return nil
 }
@@ -134,12 +136,18 @@ func (m *mine) choose(ctx context.Context) (candidates, error) {
 	chosen := candidates{heldOut: m.heldOutTexts()}
 	trained, asked := units[v1alpha1.UnitContextualImplementation], kinds[v1alpha1.KindContextualImplementation].Tasks
 	chosen.masks = chooseMasks(masks, spareIfAny(trained), spareIfAny(asked), seed)
+	fixes, err := m.fixesOf(ctx)
+	if err != nil {
+		return candidates{}, fmt.Errorf("reading the history: %w", err)
+	}
 	if n := units[v1alpha1.UnitSoftwareDesign]; n > 0 {
-		chosen.components = chooseComponents(m.componentsOf(), spare(n), seed)
+		components, err := m.componentsOf()
+		if err != nil {
+			return candidates{}, err
+		}
+		chosen.components = chooseComponents(components, spare(n), seed)
 	}
-	if chosen.replays, err = m.replays(ctx, seed); err != nil {
-		return candidates{}, err
-	}
+	chosen.replays = m.replays(fixes, seed)
 	if n := units[v1alpha1.UnitRepositoryRecall]; n > 0 {
 		chosen.facts = recall.Select(m.factsOf(), int(n), uint64(seed))
 	}

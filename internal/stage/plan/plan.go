@@ -80,10 +80,14 @@ func measure(ctx context.Context, env stage.Env, m *mine) error {
 		return err
 	}
 	testFiles := 0
+	m.tests = map[string]bool{}
 	for _, module := range m.inventory.Modules {
-		if module.IsTest {
+		if m.tests[module.Path] = module.IsTest; module.IsTest {
 			testFiles++
 		}
+	}
+	if err := m.readHistory(ctx, env.Agent); err != nil {
+		return fmt.Errorf("reading the history: %w", err)
 	}
 	s := suite{
 		adapter: m.adapter, box: env.Agent, progress: env.Progress,
@@ -158,7 +162,8 @@ func (m *mine) counts(chosen candidates) map[string]int64 {
 		"facts":         int64(f.facts),
 		"replays":       int64(f.replays),
 		"commits":       int64(m.walked),
-		"fixes":         int64(m.fixes),
+		"fixes":         int64(len(m.candidates)),
+		"sameCode":      int64(m.sameCode),
 	}
 }
 

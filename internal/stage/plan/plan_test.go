@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/repoexpert/operator/api/v1alpha1"
@@ -216,6 +217,71 @@ func checkComponents(t *testing.T, text string) {
 	}
 }
 
+// Two files that three commits changed together are a subsystem, the folder with
+// an interface is a package.
+func TestComponentsOfSeveralFiles(t *testing.T) {
+	usePytest(t)
+	var commits []conformance.Commit
+	for _, note := range []string{"# one\n", "# two\n", "# three\n", ""} {
+		tree := copied(t, library)
+		for _, file := range []string{"src/bookshop/prices.py", "src/bookshop/stock.py"} {
+			tree[file].Data = append([]byte(note), tree[file].Data...)
+		}
+		commits = append(commits, conformance.Commit{Message: "note", Tree: tree})
+	}
+	recipe := recipeOf()
+	recipe.Experience.Units = []v1alpha1.Unit{{Name: v1alpha1.UnitSoftwareDesign, Samples: 50}}
+	recipe.Evaluation.Kinds = nil
+	recipe.Evaluation.HoldoutPercent = 0
+	w := newWorld(t, os.DirFS(library), recipe, commits...)
+	w.run(t)
+	components := map[string]task.Component{}
+	for _, component := range lines[task.Component](t, w.content(t)[task.ComponentsFile]) {
+		components[component.Kind] = component
+	}
+	tests := []string{"tests/integration/test_stock.py", "tests/unit/test_prices.py", "tests/unit/test_stock.py"}
+	want := map[string]task.Component{
+		kindPackage: {
+			Path: "src/bookshop", Name: "bookshop", Tests: tests,
+			Files: []string{"src/bookshop/__init__.py", "src/bookshop/stock.py", "src/bookshop/prices.py", "src/bookshop/endings.py", "src/bookshop/errors.py"},
+		},
+		kindSubsystem: {
+			Path: "src/bookshop/stock.py", Files: []string{"src/bookshop/stock.py", "src/bookshop/prices.py"}, Tests: tests,
+			Dependencies: []task.Reference{{Name: "OutOfStock", Path: "src/bookshop/errors.py"}, {Name: "ShopError", Path: "src/bookshop/errors.py"}},
+			Usages:       []string{"src/bookshop/__init__.py"},
+			Sites: []task.Site{
+				{Name: "Shelf", Path: "tests/integration/test_stock.py", Line: 10}, {Name: "Shelf", Path: "tests/unit/test_stock.py", Line: 31},
+			},
+		},
+	}
+	for kind, w := range want {
+		got := components[kind]
+		got.Sites = got.Sites[:min(len(got.Sites), len(w.Sites))]
+		w.ID, w.Kind, w.Cluster, w.Side, w.Symbols, w.StartLine, w.EndLine = got.ID, kind, got.ID, task.SideTrain, got.Symbols, 1, got.EndLine
+		if diff := cmp.Diff(w, got, cmpopts.EquateEmpty()); diff != "" {
+			t.Errorf("%s (-want +got):\n%s", kind, diff)
+		}
+	}
+}
+
+// copied is a tree in memory.
+func copied(t *testing.T, dir string) fstest.MapFS {
+	t.Helper()
+	tree := fstest.MapFS{}
+	err := fs.WalkDir(os.DirFS(dir), ".", func(name string, entry fs.DirEntry, err error) error {
+		if err != nil || entry.IsDir() {
+			return err
+		}
+		content, err := fs.ReadFile(os.DirFS(dir), name)
+		tree[name] = &fstest.MapFile{Data: content}
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return tree
+}
+
 // The recipe with all functions held out or trained in turn must never show a
 // fact from the body of a held-out function.
 func TestFactsOfHeldOutBodies(t *testing.T) {
@@ -236,7 +302,7 @@ func TestFactsOfHeldOutBodies(t *testing.T) {
 		t.Fatal("nothing is held out")
 	}
 	for _, fact := range lines[recall.Fact](t, content[task.FactsFile]) {
-		if fact.Kind == recall.Raises && heldOut[fact.Subject] || fact.Kind == recall.Callers && (heldOut[fact.Subject] || heldOut[fact.Answer]) {
+		if fact.Kind == recall.Raises && heldOut[fact.Subject] || (fact.Kind == recall.Callers || fact.Kind == recall.Callee) && (heldOut[fact.Subject] || heldOut[fact.Answer]) {
 			t.Errorf("fact %+v gives a held-out body away", fact)
 		}
 	}
@@ -297,9 +363,21 @@ func TestIncludeAndExclude(t *testing.T) {
 	w.run(t)
 	content := w.content(t)
 	for name, text := range content {
-		if name != task.InventoryFile && name != task.HeldOutFile && strings.Contains(text, `"path":"src/bookshop/stock.py"`) &&
+		if name != task.InventoryFile && name != task.HeldOutFile && name != task.ComponentsFile && strings.Contains(text, `"path":"src/bookshop/stock.py"`) &&
 			!strings.Contains(text, `"uses"`) {
 			t.Errorf("%s mentions the excluded file:\n%s", name, text)
+		}
+	}
+	for _, component := range lines[task.Component](t, content[task.ComponentsFile]) {
+		seen := map[task.Site]bool{}
+		for _, site := range component.Sites {
+			if site.Path == "src/bookshop/stock.py" || seen[site] {
+				t.Errorf("%s lists %+v", component.ID, component.Sites)
+			}
+			seen[site] = true
+		}
+		if slices.Contains(component.AllFiles(), "src/bookshop/stock.py") {
+			t.Errorf("the excluded file is in %+v", component)
 		}
 	}
 	for _, mask := range lines[task.Mask](t, content[task.MasksFile]) {

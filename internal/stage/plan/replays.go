@@ -1,8 +1,6 @@
 package plan
 
 import (
-	"context"
-	"fmt"
 	"maps"
 	"slices"
 	"strconv"
@@ -35,20 +33,16 @@ func (m *mine) replaysWanted() int {
 
 // replays lists real fixes first, then as many mutants as are wanted beyond them.
 // A fix with its reversal is one cluster of work; what is held out is left out.
-func (m *mine) replays(ctx context.Context, seed int64) ([]task.Replay, error) {
+func (m *mine) replays(fixes []task.Replay, seed int64) []task.Replay {
 	wanted := m.replaysWanted()
 	if wanted == 0 {
-		return nil, nil
-	}
-	fixes, err := m.fixesOf(ctx, m.place, wanted)
-	if err != nil {
-		return nil, fmt.Errorf("reading the history: %w", err)
+		return nil
 	}
 	trained := slices.DeleteFunc(fixes, func(r task.Replay) bool { return r.Side != task.SideTrain })
 	chosen := choose(trained, wanted, seed,
 		func(r task.Replay) string { return r.ID }, func(r task.Replay) string { return r.Cluster })
 	// Of the fixes many fail to run, so mutants are offered as if a part did.
-	return append(chosen, m.mutantsOf(max(wanted-len(chosen)/2, wanted/2))...), nil
+	return append(chosen, m.mutantsOf(max(wanted-len(chosen)/2, wanted/2))...)
 }
 
 // sourceFiles lists the files in scope that can hold a fault.

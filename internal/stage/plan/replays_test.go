@@ -2,6 +2,7 @@ package plan
 
 import (
 	"io/fs"
+	"maps"
 	"os"
 	"path/filepath"
 	"slices"
@@ -77,7 +78,7 @@ func TestReplays(t *testing.T) {
 		switch replay.Kind {
 		case task.ReplayFix:
 			checkFix(t, replay)
-		case task.ReplayReversal:
+		case task.ReplayReversal, task.ReplayPartial:
 			if got := string(replay.Broken["src/bookshop/prices.py"]); !strings.Contains(got, "return net\n") || len(replay.Tests) == 0 {
 				t.Errorf("the reversal is %+v", replay)
 			}
@@ -95,6 +96,51 @@ func TestReplays(t *testing.T) {
 	}
 	if result.Counts["commits"] != 2 || result.Counts["fixes"] != 1 {
 		t.Errorf("counts are %v", result.Counts)
+	}
+}
+
+// A fix of two places, one of which was changed since, is taken back in the other:
+// a bug of its own, without the words of the commit. A commit that changes a
+// docstring beside a test is no fix.
+func TestReplaysOfAPartAndOfNoCode(t *testing.T) {
+	usePytest(t)
+	recipe := recipeOf()
+	recipe.Experience.Units = []v1alpha1.Unit{{Name: v1alpha1.UnitEvolutionaryReplay, Samples: 30}}
+	recipe.Evaluation.Kinds, recipe.Evaluation.HoldoutPercent = nil, 0
+	const prices, stock, tests = "src/bookshop/prices.py", "src/bookshop/stock.py", "tests/unit/test_prices.py"
+	replaced := func(tree fs.FS, file, now, then string) fs.FS {
+		copied := maps.Clone(tree.(fstest.MapFS))
+		if !strings.Contains(string(copied[file].Data), now) {
+			t.Errorf("%s does not hold %q", file, now)
+		}
+		copied[file] = &fstest.MapFile{Data: []byte(strings.Replace(string(copied[file].Data), now, then, 1))}
+		return copied
+	}
+	last := past(t, nil)
+	undocumented := replaced(replaced(last, stock, "What the shop has.", "The shop's."), tests, "import pytest\n", "")
+	fixed := replaced(undocumented, prices, "price - reduction", "price - (reduction)")
+	broken := replaced(replaced(fixed, prices, "return net + tax", "return net"), prices, "price - (reduction)", "price")
+	broken = replaced(broken, tests, "([100], 107), ", "")
+	w := newWorld(t, os.DirFS(library), recipe,
+		conformance.Commit{Message: "Prices", Tree: broken},
+		conformance.Commit{Message: "Sums hold the tax\n\nCustomers paid too little when they bought several books.", Tree: fixed},
+		conformance.Commit{Message: "Brackets", Tree: undocumented},
+		conformance.Commit{Message: "Say what stock is\n\nThe documentation was wrong about what it holds.", Tree: last})
+	result := w.run(t)
+	if result.Counts["fixes"] != 1 || result.Counts["sameCode"] != 1 {
+		t.Errorf("counts are %v", result.Counts)
+	}
+	kinds := map[task.ReplayKind]task.Replay{}
+	for _, replay := range lines[task.Replay](t, w.content(t)[task.ReplaysFile]) {
+		kinds[replay.Kind] = replay
+	}
+	partial, found := kinds[task.ReplayPartial]
+	if _, whole := kinds[task.ReplayReversal]; !found || whole {
+		t.Fatalf("the fix gives %v", slices.Sorted(maps.Keys(kinds)))
+	}
+	want := replaced(last, prices, "return net + tax", "return net").(fstest.MapFS)[prices].Data
+	if diff := cmp.Diff(string(want), string(partial.Broken[prices])); diff != "" || partial.Issue != "" || !strings.HasPrefix(partial.ID, "partial-") || len(partial.Tests) == 0 {
+		t.Errorf("the partial reversal is %+v (-want +got):\n%s", partial, diff)
 	}
 }
 
