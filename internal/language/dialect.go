@@ -1,6 +1,7 @@
 package language
 
 import (
+	"regexp"
 	"strings"
 	"unicode"
 )
@@ -72,6 +73,27 @@ func SplitTest(id string) (file, function string) {
 func TestFunction(id string) string {
 	file, function := SplitTest(id)
 	return file + "::" + strings.ReplaceAll(function, ".", "::")
+}
+
+// BasicPattern compiles a basic regular expression, as a Dialect gives it for
+// grep -w: a match begins and ends with a word. Of what basic expressions know it
+// takes literals, ".", "*" and lists in brackets; to repeat or group with
+// backslashes is not among them.
+func BasicPattern(pattern string) (*regexp.Regexp, error) {
+	var extended strings.Builder
+	inList := false
+	for _, r := range pattern {
+		switch {
+		case r == '[':
+			inList = true
+		case r == ']':
+			inList = false
+		case !inList && strings.ContainsRune("()+?{}|", r):
+			extended.WriteByte('\\')
+		}
+		extended.WriteRune(r)
+	}
+	return regexp.Compile(`\b(?:` + extended.String() + `)\b`)
 }
 
 // Quote makes one word of a shell command of any text.
