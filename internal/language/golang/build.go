@@ -17,7 +17,9 @@ const oldToolchain = "GOTOOLCHAIN=local"
 // that does not build is a problem of its files.
 func (r *run) build(ctx context.Context, folder string, packages []*testPackage, flags ...string) error {
 	into := absolute(r.box, r.report, folder)
-	args := []string{"go", "test", "-c", "-vet=off", "-overlay=" + absolute(r.box, r.tools, overlayFile), "-o=" + into + "/"}
+	// Nobody debugs the programs: without what a debugger reads, a build costs a
+	// seventh less.
+	args := []string{"go", "test", "-c", "-vet=off", "-ldflags=-w", "-gcflags=-dwarf=false", "-overlay=" + absolute(r.box, r.tools, overlayFile), "-o=" + into + "/"}
 	args = append(args, flags...)
 	for _, p := range packages {
 		args = append(args, p.argument())

@@ -50,8 +50,9 @@ var goEnvironment = []string{"GOPROXY=off", "GOTOOLCHAIN=local", "GOENV=off", "G
 // has failed.
 //
 // The canary is one test that fails, in every package, under a name made for the
-// run; its file comes last, so that it moves no other test when the order is
-// shuffled, which is what a hash seed does here.
+// run. It is an external test: of a package that was compiled before, nothing but
+// the canary is compiled again. Its file comes last, so that it moves no other test
+// when the order is shuffled, which is what a hash seed does here.
 func (a Adapter) RunTests(ctx context.Context, box sandbox.Box, dir string, request language.TestRequest) (*language.TestReport, error) {
 	tools, report := folders(dir)
 	defer discard(ctx, box, tools, report)
@@ -143,7 +144,7 @@ func (r *run) prepare(ctx context.Context) error {
 		}
 		name := fmt.Sprintf("canary%d.go", n)
 		files[name] = fmt.Appendf(nil, "package %s\n\nimport %s \"testing\"\n\nfunc %s(t *%s.T) { t.Fatal(\"this test has to fail\") }\n",
-			p.clause, strings.ToLower(r.canary), r.canary, strings.ToLower(r.canary))
+			externalClause(p.clause), strings.ToLower(r.canary), r.canary, strings.ToLower(r.canary))
 		replace[absolute(r.box, r.dir, p.folder, "zz_"+strings.ToLower(r.canary)+"_test.go")] = absolute(r.box, r.tools, name)
 	}
 	document, err := json.Marshal(map[string]any{"Replace": replace})
@@ -156,6 +157,9 @@ func (r *run) prepare(ctx context.Context) error {
 	}
 	return nil
 }
+
+// externalClause is the name of a package's external tests.
+func externalClause(clause string) string { return strings.TrimSuffix(clause, "_test") + "_test" }
 
 // execute runs a command in a folder of the tree within what is left of the time.
 func (r *run) execute(ctx context.Context, folder string, limit int, args ...string) (sandbox.Result, error) {

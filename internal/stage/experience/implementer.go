@@ -70,7 +70,7 @@ type implementer struct {
 }
 
 func (i *implementer) script(th *thoughts) *script {
-	i.start = definitionLine(i.task.Original(), i.task.Definition) - i.dropped()
+	i.start = definitionLine(i.task.Original(), i.task.Definition, i.dialect) - i.dropped()
 	// Most agents check in the command that edits; some look first.
 	i.atOnce = th.pick("at once", 4) > 0
 	steps := []step{i.look, i.read, i.uses}
@@ -94,32 +94,48 @@ func (i *implementer) script(th *thoughts) *script {
 // dropped is how many lines of imports the masked file lacks.
 func (i *implementer) dropped() int { return i.task.Definition.BodyStartLine - i.gap }
 
-// look finds the function: with what follows where that is short and the name is
+// header is what stands before the gap: decorators, or a comment, where they are
+// short, the name, and what documents it.
+func (i *implementer) header() task.Lines {
+	first := max(i.task.Definition.StartLine-i.dropped(), i.start-viewed)
+	return task.Lines{Start: first, End: min(i.gap, i.start+viewed-1)}
+}
+
+// look finds the function: with what is around where that is short and the name is
 // its alone, else its line and those of all placeholders.
 func (i *implementer) look(s *script, _ result) turn {
 	definition := i.dialect.DefinitionPattern(i.task.Definition)
 	command := fmt.Sprintf("grep -nw -e '%s' -e '%s' %s", definition, i.dialect.Placeholder(), i.path())
 	alone := strings.Count(string(i.task.Gap()), i.task.Definition.SimpleName()+"(") == 1
 	if length := i.gap - i.start; length <= viewed && alone && s.thoughts.pick("look", 4) > 0 {
-		command = fmt.Sprintf("grep -nw -A%d '%s' %s", length, definition, i.path())
+		around := fmt.Sprintf("-A%d", length)
+		if above := i.start - i.header().Start; above > 0 {
+			around = fmt.Sprintf("-B%d %s", above, around)
+		}
+		command = fmt.Sprintf("grep -nw %s '%s' %s", around, definition, i.path())
 	}
 	return turn{thought: s.thoughts.say("look", i.slots()...), command: command}
 }
 
-// read views the header and the docstring's beginning if there is more of them
-// than was shown; most agents search in the same command.
+// read views the header if there is more of it than was shown; most agents search
+// in the same command.
 func (i *implementer) read(s *script, last result) turn {
 	shown := numbered(last.output)
 	if shown[i.start] == "" || shown[i.gap] == "" {
 		return s.fail("script-look", last.output)
 	}
-	if shown[i.start+1] != "" || i.gap == i.start+1 {
+	header := i.header()
+	whole := true
+	for n := header.Start; n <= header.End; n++ {
+		_, there := shown[n]
+		whole = whole && there
+	}
+	if whole {
 		return turn{}
 	}
-	end := min(i.gap, i.start+viewed-1)
-	commands := []string{fmt.Sprintf("sed -n '%d,%dp' %s", i.start, end, i.path())}
+	commands := []string{fmt.Sprintf("sed -n '%d,%dp' %s", header.Start, header.End, i.path())}
 	if i.atOnce {
-		words(s.seen, language.Text(i.task.Gap(), i.start, end))
+		words(s.seen, language.Text(i.task.Gap(), header.Start, header.End))
 		if search := i.uses(s, last); search.command != "" {
 			commands = append(commands, search.command)
 		}
