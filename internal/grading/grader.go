@@ -15,7 +15,7 @@ import (
 )
 
 // workFolder is where trees are graded, below the box's root.
-const workFolder = "grading"
+const workFolder = sandbox.TreeFolder
 
 // Config is what a Grader works with.
 type Config struct {

@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/repoexpert/operator/internal/language"
+	"github.com/repoexpert/operator/internal/sandbox"
 )
 
 // oldToolchain is in what the go command says when go.mod asks for a newer one.
@@ -28,15 +29,14 @@ func (r *run) build(ctx context.Context, folder string, packages []*testPackage,
 	if err != nil {
 		return err
 	}
+	if err := unfit(result); err != nil {
+		return err
+	}
 	switch {
-	case result.ExitCode == missingProgram:
-		return fmt.Errorf("%w: go is not in it; use an image with Go 1.21 or newer", language.ErrEnvironment)
 	case result.TimedOut:
 		r.ended = language.StateTimedOut
 	case result.ExitCode > exitBuildFailed:
 		r.ended = language.StateCrashed
-	case result.ExitCode != 0 && strings.Contains(result.Output, oldToolchain):
-		return fmt.Errorf("%w: %s; use an image with that version of Go", language.ErrEnvironment, lineWith(result.Output, oldToolchain))
 	}
 	r.say(result.Output)
 	if r.ended != "" {
@@ -55,6 +55,18 @@ func (r *run) build(ctx context.Context, folder string, packages []*testPackage,
 		}
 	}
 	return nil
+}
+
+// unfit says that the image's Go cannot build the module, whatever is in it.
+func unfit(result sandbox.Result) error {
+	switch {
+	case result.ExitCode == missingProgram:
+		return fmt.Errorf("%w: go is not in it; use an image with Go 1.21 or newer", language.ErrEnvironment)
+	case result.ExitCode != 0 && strings.Contains(result.Output, oldToolchain):
+		return fmt.Errorf("%w: %s; use an image with that version of Go", language.ErrEnvironment, lineWith(result.Output, oldToolchain))
+	default:
+		return nil
+	}
 }
 
 // exitBuildFailed is the go command's exit code when something does not build; 2

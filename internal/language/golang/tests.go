@@ -13,6 +13,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/repoexpert/operator/internal/contract"
 	"github.com/repoexpert/operator/internal/language"
 	"github.com/repoexpert/operator/internal/sandbox"
 )
@@ -34,8 +35,11 @@ const (
 )
 
 // enter runs a command with the modules that a set-up left in the environment's
-// folder, as "GOPATH=/environment/go go mod download" leaves them.
-const enter = `if [ -d "$1/go/pkg/mod" ]; then export GOMODCACHE="$1/go/pkg/mod"; fi; shift; exec "$@"`
+// folder, as "GOPATH=/environment/go go mod download" leaves them, and with what
+// Precompile made of them.
+const enter = `if [ -d "$1/` + contract.GoModulesFolder + `" ]; then export GOMODCACHE="$1/` + contract.GoModulesFolder + `"; fi
+if [ -d "$1/` + contract.GoCacheFolder + `" ]; then export GOCACHE="$1/` + contract.GoCacheFolder + `"; fi
+shift; exec "$@"`
 
 // goEnvironment keeps the go command from the network, from other toolchains and
 // from settings that are not the repository's.

@@ -11,12 +11,13 @@ import (
 	"github.com/repoexpert/operator/internal/grading"
 	"github.com/repoexpert/operator/internal/language"
 	"github.com/repoexpert/operator/internal/recipe"
+	"github.com/repoexpert/operator/internal/sandbox"
 	"github.com/repoexpert/operator/internal/stage"
 	"github.com/repoexpert/operator/internal/task"
 )
 
 // agentFolder is where an agent works, below its box's root.
-const agentFolder = "agent"
+const agentFolder = sandbox.TreeFolder
 
 // implementations is the kind ContextualImplementation.
 type implementations struct {

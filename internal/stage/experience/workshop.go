@@ -20,7 +20,7 @@ import (
 )
 
 // agentFolder is the working tree of an episode, below the agent box's root.
-const agentFolder = "repository"
+const agentFolder = sandbox.TreeFolder
 
 // workshop makes trajectories, one after another.
 type workshop struct {
