@@ -128,7 +128,8 @@ func missingModules(what, message string) error {
 	case strings.Contains(message, inconsistent), strings.Contains(message, absentVendored):
 		remedy = "run go mod vendor and commit the folder vendor"
 	case strings.Contains(message, absentModule), strings.Contains(message, unrequired):
-		remedy = "add GOPATH=" + contract.EnvironmentPath + "/go go mod download to environment.setup, or commit the folder vendor"
+		remedy = "commit the folder vendor, put the modules into environment.image, or, where set-up has a network, add GOPATH=" +
+			contract.EnvironmentPath + "/go go mod download to environment.setup"
 	}
 	return fmt.Errorf("%w: %s: %s; %s", language.ErrEnvironment, what, message, remedy)
 }
