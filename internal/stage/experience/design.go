@@ -253,8 +253,14 @@ func (e *explorer) report(s *script, _ result) turn {
 }
 
 func (e *explorer) text() string {
-	tests := slices.DeleteFunc(slices.Clone(e.users), func(path string) bool { return !slices.Contains(e.component.Tests, path) })
-	users := slices.DeleteFunc(slices.Clone(e.users), func(path string) bool { return slices.Contains(e.component.Tests, path) })
+	var tests, users []string
+	for _, path := range e.users {
+		if slices.Contains(e.component.Tests, path) || e.dialect.IsTestFile(path) {
+			tests = append(tests, path)
+		} else {
+			users = append(users, path)
+		}
+	}
 	purpose := e.purpose
 	if purpose == "" {
 		purpose = "see its structure"
