@@ -15,6 +15,9 @@ type Dialect interface {
 	// DefinitionPattern is a basic regular expression for the line that begins a
 	// definition.
 	DefinitionPattern(definition Definition) string
+	// Dependencies are the files and folders of a tree that say which other modules
+	// it needs, or hold them. An environment is made for those of one commit.
+	Dependencies() []string
 	// Placeholder is the statement that MaskBody leaves.
 	Placeholder() string
 	// TestCommand runs one test function quietly. The id has no parameters.
