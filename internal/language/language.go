@@ -72,7 +72,8 @@ type TestRequest struct {
 	Select []string
 	// Coverage asks for the lines that each test executes.
 	Coverage bool
-	// Timeout kills the run. Required.
+	// Timeout kills the run. Required. Where tests are compiled, that has as much time
+	// again.
 	Timeout time.Duration
 	// HashSeed of the runtime's hash tables: runs that differ in nothing else
 	// find the tests that depend on their order.

@@ -25,7 +25,7 @@ func (r *run) build(ctx context.Context, folder string, packages []*testPackage,
 	for _, p := range packages {
 		args = append(args, p.argument())
 	}
-	result, err := r.execute(ctx, ".", buildOutput, args...)
+	result, err := r.compile(ctx, args...)
 	if err != nil {
 		return err
 	}
