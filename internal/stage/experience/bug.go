@@ -302,13 +302,19 @@ func hops(ways [][]place) int {
 	return n
 }
 
-// issue is the text of the task: the commit's own words where there are any, else
-// what happens and where it shows. It holds no name that the repair adds.
+// issue is the text of the task: the commit's own words where there are any, with
+// where it shows if they do not say; else what happens and where. It holds no name
+// that the repair adds.
 func (b bug) issue(s symptom, th *thoughts) string {
-	if b.replay.Issue != "" {
-		return b.replay.Issue
-	}
 	name := "`" + s.entry.definition.Name + "` in " + s.entry.module.Path
+	if b.replay.Issue != "" {
+		said := map[string]bool{}
+		words(said, b.replay.Issue)
+		if s.entry.definition.Name == "" || said[s.entry.definition.SimpleName()] || b.givesAway(name) {
+			return b.replay.Issue
+		}
+		return b.replay.Issue + "\n\n" + th.say("issue place", "{name}", name)
+	}
 	if b.message == "" || b.givesAway(b.message) {
 		return th.say("issue", "{name}", name)
 	}

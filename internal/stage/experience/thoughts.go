@@ -151,6 +151,16 @@ var phrases = map[string][]string{
 		"The behaviour of {name} is wrong.",
 		"Somewhere below {name} a mistake crept in.",
 	},
+	"issue place": {
+		"It shows in {name}.",
+		"Seen with {name}.",
+		"One meets it in {name}.",
+		"{name} is where it was noticed.",
+		"Callers of {name} notice it.",
+		"It was reported for {name}.",
+		"To see it, use {name}.",
+		"This concerns {name}.",
+	},
 	"issue with message": {
 		"{name} is broken. What happens: {message}.",
 		"Using {name} goes wrong ({message}).",
