@@ -15,7 +15,7 @@ const (
 	// styleLines of a test file are read before a test is written.
 	styleLines = 15
 	// maxTestLines bounds a test that a script writes.
-	maxTestLines = 60
+	maxTestLines = 100
 )
 
 // writeTest plays the script that writes a test for a bug and grades what it
