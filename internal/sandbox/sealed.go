@@ -100,8 +100,10 @@ func afterNow() error {
 	if err := unix.ClockGettime(unix.CLOCK_REALTIME_COARSE, &before); err != nil {
 		return err
 	}
+	pause := time.NewTicker(tick)
+	defer pause.Stop()
 	for now = before; now == before; {
-		time.Sleep(tick)
+		<-pause.C
 		if err := unix.ClockGettime(unix.CLOCK_REALTIME_COARSE, &now); err != nil {
 			return err
 		}

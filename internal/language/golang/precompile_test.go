@@ -30,7 +30,7 @@ var vendored = fstest.MapFS{
 // and times as they were.
 const poison = `set -e
 file=$(grep -lr genuine "$0"/*/*-d | head -1)
-cp -p "$file" ref && sed s/genuine/poisond/ ref > new && chmod u+w "$file" && cat new > "$file"
+cp -p "$file" ref && sed s/genuine/altered/ ref > new && chmod u+w "$file" && cat new > "$file"
 chmod --reference=ref "$file" && touch -r ref "$file"
 mkdir -p "$0/00" && echo left > "$0/00/left" && rm ref new`
 
@@ -68,7 +68,11 @@ func TestPrecompile(t *testing.T) {
 	cache := elsewhere + "/" + contract.GoCacheFolder
 	anew := func() { conformance.PutTree(t, box, sandbox.TreeFolder, vendored) }
 	anew()
-	compiled := shell(t, box, "cd "+sandbox.TreeFolder+" && GOFLAGS=-buildvcs=false GOCACHE="+cache+" go test -c -x -vet=off -cover -o /dev/null . 2>&1 | sed -n 's/.*\\/compile .* -p \\([^ ]*\\) .*/\\1/p' | sort -u")
+	goTest := "cd " + sandbox.TreeFolder + " && GOFLAGS=-buildvcs=false GOCACHE=" + cache + " go test -x "
+	if vetted := shell(t, box, goTest+". 2>&1 | grep -c '/vet .*vet.cfg'"); vetted != "1\n" {
+		t.Errorf("go vet ran for %s packages, want the module's one", vetted)
+	}
+	compiled := shell(t, box, goTest+"-c -vet=off -cover -o /dev/null . 2>&1 | sed -n 's/.*\\/compile .* -p \\([^ ]*\\) .*/\\1/p' | sort -u")
 	if compiled != "example.com/shop\nmain\n" {
 		t.Errorf("these packages were compiled again, want the module's alone:\n%s", compiled)
 	}
@@ -81,7 +85,7 @@ func TestPrecompile(t *testing.T) {
 		return report.Tests[0]
 	}
 	anew()
-	if shell(t, box, poison+"\n", cache); word().Message != "poisond" {
+	if shell(t, box, poison+"\n", cache); word().Message != "altered" {
 		t.Fatal("the cache could not be poisoned: this test shows nothing")
 	}
 	anew()
