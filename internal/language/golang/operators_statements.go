@@ -3,6 +3,7 @@ package golang
 import (
 	"go/ast"
 	"go/token"
+	"slices"
 	"strings"
 )
 
@@ -150,13 +151,14 @@ func (m *mutator) inLoop() bool {
 	return false
 }
 
-// increment counts the other way; a loop that did would hardly end.
+// increment counts the other way, but not what a loop around waits for: that one
+// would hardly end.
 func increment(m *mutator, node ast.Node) {
 	s, ok := node.(*ast.IncDecStmt)
 	if !ok {
 		return
 	}
-	if around, ok := m.parent().(*ast.ForStmt); ok && around.Post == s {
+	if around, ok := m.parent().(*ast.ForStmt); ok && around.Post == s || m.endsLoop(s.X) {
 		return
 	}
 	if s.Tok == token.INC {
@@ -164,4 +166,13 @@ func increment(m *mutator, node ast.Node) {
 	} else {
 		m.replaceToken("increment", s.TokPos, s.Tok, token.INC)
 	}
+}
+
+// endsLoop says whether the condition of a loop around names a variable.
+func (m *mutator) endsLoop(variable ast.Expr) bool {
+	id, ok := variable.(*ast.Ident)
+	return ok && slices.ContainsFunc(m.parents, func(parent ast.Node) bool {
+		loop, ok := parent.(*ast.ForStmt)
+		return ok && loop.Cond != nil && slices.Contains(mentioned(loop.Cond), id.Name)
+	})
 }
