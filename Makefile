@@ -24,6 +24,10 @@ help: ## Show this help.
 demo: $(BIN)/demo ## From nothing to an answering expert. With CLUSTER=current REGISTRY=registry.example/path on your own cluster.
 	$(BIN)/demo up --cluster $(CLUSTER) --registry "$(REGISTRY)" --seed $(SEED)
 
+.PHONY: demo-full
+demo-full: $(BIN)/demo ## As demo, trained on samples of every unit of experience. CLUSTER, REGISTRY and SEED as for demo.
+	$(BIN)/demo up --cluster $(CLUSTER) --registry "$(REGISTRY)" --seed $(SEED) --full
+
 .PHONY: demo-commit
 demo-commit: $(BIN)/demo ## Push the next release to the demo repository and watch the expert roll forward. CLUSTER as for demo.
 	$(BIN)/demo commit --cluster $(CLUSTER)
@@ -86,6 +90,10 @@ e2e: $(BIN)/gotestsum $(BIN)/devcluster $(BIN)/kustomize $(BIN)/pytest-site/.don
 .PHONY: e2e-full
 e2e-full: $(BIN)/gotestsum $(BIN)/devcluster $(BIN)/kustomize $(BIN)/pytest-site/.done ## Every story on true pods: main job, commit roll, controls, attacks, deletion, vLLM.
 	$(BIN)/gotestsum --format standard-verbose -- -tags e2e -count=1 -timeout 170m ./test/e2e/...
+
+.PHONY: bench-experience
+bench-experience: build ## Measure the units of experience on real repositories: click, attrs, cobra (about an hour). ONLY=click,attrs picks; SAMPLES and SEED vary.
+	go run ./hack/bench experience --seed $(SEED) --report $(BIN)/bench-experience.md $(if $(ONLY),--only $(ONLY)) $(if $(SAMPLES),--samples $(SAMPLES))
 
 .PHONY: deploy
 deploy: $(BIN)/kustomize ## Install the operator into the current kubeconfig context.

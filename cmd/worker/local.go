@@ -26,6 +26,8 @@ type localCommand struct {
 	out      string
 	options  local.Options
 	units    []string
+	// summary is the file that gets the figures as JSON; "" for none.
+	summary string
 }
 
 func newLocal() []*cobra.Command {
@@ -71,6 +73,7 @@ func newLocalStage(stage v1alpha1.StageName, use, short, long string) *cobra.Com
 	cmd.Flags().Int32Var(&c.options.Shards, "shards", c.options.Shards, "parts that experience is made in, one after another; each is sealed when it ends")
 	cmd.Flags().Int64Var(&c.options.Seed, "seed", c.options.Seed, "seed of sampling")
 	cmd.Flags().Int32Var(&c.options.HoldoutPercent, "holdout-percent", c.options.HoldoutPercent, "share of the functions that no sample may show")
+	cmd.Flags().StringVar(&c.summary, "summary", "", "file that gets the figures of the summary as JSON")
 	cmd.Flags().Int32Var(&c.options.MinSamples, "min-samples", c.options.MinSamples, "samples below which plan and curate fail")
 	if stage == v1alpha1.StageCurate {
 		cmd.Flags().StringVar(&c.options.Model, "model", "", "folder of a base model in the format of Hugging Face; only its tokenizer is read")
@@ -119,6 +122,11 @@ func (c *localCommand) run(cmd *cobra.Command, stage v1alpha1.StageName) (err er
 	summary, err := session.Summarize()
 	if err != nil {
 		return err
+	}
+	if c.summary != "" {
+		if err := summary.WriteFile(c.summary); err != nil {
+			return fmt.Errorf("--summary: %w", err)
+		}
 	}
 	return summary.Print(cmd.OutOrStdout())
 }

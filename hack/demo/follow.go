@@ -140,10 +140,24 @@ func duration(stage v1alpha1.StageStatus) string {
 	return " in " + stage.CompletionTime.Sub(stage.StartTime.Time).Round(time.Second).String()
 }
 
+// describeCounts lists the counts of a stage; of the units of experience, how many
+// candidates became samples.
 func describeCounts(stage v1alpha1.StageStatus) string {
 	parts := make([]string, 0, len(stage.Counts))
+	kept := map[string]int64{}
 	for _, count := range stage.Counts {
-		parts = append(parts, fmt.Sprintf("%s=%d", count.Name, count.Value))
+		if unit, ok := strings.CutSuffix(count.Name, ".kept"); ok {
+			kept[unit] = count.Value
+		}
+	}
+	for _, count := range stage.Counts {
+		unit, name, ofUnit := strings.Cut(count.Name, ".")
+		switch {
+		case !ofUnit:
+			parts = append(parts, fmt.Sprintf("%s=%d", count.Name, count.Value))
+		case name == "run":
+			parts = append(parts, fmt.Sprintf("%s=%d of %d", unit, kept[unit], count.Value))
+		}
 	}
 	if stage.Reused {
 		parts = append(parts, "(reused)")

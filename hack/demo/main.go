@@ -37,6 +37,7 @@ type options struct {
 	cluster  string
 	registry string
 	seed     int
+	full     bool
 	idle     time.Duration
 }
 
@@ -74,6 +75,7 @@ with the credentials of "docker login"; the nodes must be able to pull from ther
 		RunE: func(cmd *cobra.Command, _ []string) error { return o.run(cmd, (*demo).up) },
 	}
 	up.Flags().IntVar(&o.seed, "seed", 1, "seed of sampling and training")
+	up.Flags().BoolVar(&o.full, "full", false, "train on samples of every unit of experience, which takes longer")
 	up.Flags().StringVar(&o.registry, "registry", "", "with --cluster current: where images are pushed to, such as registry.example/path")
 	commit := &cobra.Command{
 		Use: "commit", Short: "Push the next release and wait until the expert has rolled to it", Args: cobra.NoArgs,
@@ -103,7 +105,7 @@ func (o options) run(cmd *cobra.Command, command func(*demo, context.Context) er
 	if err != nil {
 		return err
 	}
-	d := &demo{root: root, display: newDisplay(os.Stdout), seed: o.seed, idle: o.idle}
+	d := &demo{root: root, display: newDisplay(os.Stdout), seed: o.seed, full: o.full, idle: o.idle}
 	if d.site, err = o.site(root, d.display.writer("cluster: ")); err != nil {
 		return err
 	}

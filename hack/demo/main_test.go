@@ -4,6 +4,8 @@ import (
 	"io"
 	"strings"
 	"testing"
+
+	"github.com/repoexpert/operator/api/v1alpha1"
 )
 
 func TestCluster(t *testing.T) {
@@ -42,5 +44,17 @@ func TestFirstQuestions(t *testing.T) {
 	}
 	if _, err := firstQuestions("{"); err == nil {
 		t.Error("no error on records that are cut short")
+	}
+}
+
+func TestDescribeCounts(t *testing.T) {
+	got := describeCounts(v1alpha1.StageStatus{Reused: true, Counts: []v1alpha1.Count{
+		{Name: "SoftwareDesign.candidates", Value: 9}, {Name: "SoftwareDesign.kept", Value: 4}, {Name: "SoftwareDesign.run", Value: 7},
+		{Name: "EvolutionaryReplay.candidates", Value: 9}, {Name: "EvolutionaryReplay.run", Value: 2},
+		{Name: "tests", Value: 445},
+	}})
+	want := "SoftwareDesign=4 of 7 EvolutionaryReplay=0 of 2 tests=445 (reused)"
+	if got != want {
+		t.Errorf("got %q, want %q", got, want)
 	}
 }

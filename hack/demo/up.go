@@ -16,6 +16,7 @@ type demo struct {
 	site    local.Site
 	display *display
 	seed    int
+	full    bool
 	idle    time.Duration
 	phases  []phase
 }
@@ -104,6 +105,9 @@ func (d *demo) prepare(ctx context.Context, cluster *local.Cluster, images local
 	}
 	class := cluster.DemoClass(images, tools)
 	class.Seed = d.seed
+	if d.full {
+		class = class.AllUnits()
+	}
 	if err := cluster.ApplyClass(ctx, class); err != nil {
 		return err
 	}

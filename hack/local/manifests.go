@@ -7,6 +7,8 @@ import (
 	"path"
 	"strings"
 	"text/template"
+
+	"github.com/repoexpert/operator/api/v1alpha1"
 )
 
 //go:embed manifests
@@ -32,6 +34,19 @@ type Class struct {
 	Facts        int
 	MinimumTasks int
 	Epochs       int
+	// Trajectories to train on, besides the questions on Facts.
+	Trajectories []Trajectories
+	// MaxLength of a sample, in tokens.
+	MaxLength int
+	// GradientCheckpointing is Enabled or Disabled.
+	GradientCheckpointing string
+	Shards                int
+}
+
+// Trajectories is how many samples of a unit are made.
+type Trajectories struct {
+	Unit    v1alpha1.UnitName
+	Samples int
 }
 
 // DemoClass is the class of the demo: LoRA on SmolLM2-135M on two CPU cores.
@@ -40,8 +55,22 @@ func (c *Cluster) DemoClass(images Images, tools Toolchain) Class {
 		Name: "demo", PythonImage: images.Python, PythonPath: tools.PythonPath, ToolsMount: ToolsMount,
 		BaseModelsClaim: baseModelsClaim, BaseModelPath: BaseModelName,
 		Engine: "Transformers", Memory: "8Gi", Answers: "Computed",
-		Seed: 1, Facts: 56, MinimumTasks: 50, Epochs: 1,
+		Seed: 1, Facts: 56, MinimumTasks: 50, Epochs: 1, MaxLength: 640, GradientCheckpointing: "Disabled", Shards: 2,
+		Trajectories: []Trajectories{{v1alpha1.UnitContextualImplementation, 4}, {v1alpha1.UnitSoftwareDesign, 4}},
 	})
+}
+
+// AllUnits is the class with samples of every unit. Repairs and written tests
+// take more tokens than the other units: without checkpoints the activations of
+// the longest ones do not fit into the trainer's memory.
+func (c Class) AllUnits() Class {
+	c.MaxLength, c.GradientCheckpointing, c.Trajectories = 1536, "Enabled", nil
+	for _, unit := range v1alpha1.Units {
+		if unit != v1alpha1.UnitRepositoryRecall {
+			c.Trajectories = append(c.Trajectories, Trajectories{unit, 12})
+		}
+	}
+	return c
 }
 
 // Manifest renders the class.

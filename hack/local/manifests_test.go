@@ -60,6 +60,23 @@ func demoClass(t *testing.T, site Site) v1alpha1.ExpertClass {
 	return *parse[v1alpha1.ExpertClass](t, manifest, "ExpertClass")
 }
 
+func TestClassOfAllUnits(t *testing.T) {
+	c := &Cluster{site: OneNode("/src", "e2e", nil)}
+	manifest, err := c.DemoClass(Images{Python: "registry.example/python:1"}, testTools).AllUnits().Manifest()
+	if err != nil {
+		t.Fatal(err)
+	}
+	got := *parse[v1alpha1.ExpertClass](t, manifest, "ExpertClass")
+	if err := class.Validate(&got); err != nil {
+		t.Error(err)
+	}
+	for _, name := range v1alpha1.Units {
+		if !slices.ContainsFunc(got.Spec.Experience.Units, func(u v1alpha1.Unit) bool { return u.Name == name }) {
+			t.Errorf("no samples of %s in\n%s", name, manifest)
+		}
+	}
+}
+
 func TestDemoClass(t *testing.T) {
 	for name, site := range sites("/src") {
 		t.Run(name, func(t *testing.T) {

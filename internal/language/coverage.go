@@ -1,6 +1,10 @@
 package language
 
-import "slices"
+import (
+	"fmt"
+	"maps"
+	"slices"
+)
 
 // Coverage says which tests executed which lines, compactly: lines with the
 // same tests share one group.
@@ -52,4 +56,62 @@ func (c *Coverage) Breadth() map[string]int {
 		}
 	}
 	return breadth
+}
+
+// Both is what each test executed according to both coverages. Tests with
+// threads, time limits or sets take other ways in other runs; what it lists hangs
+// on none of these, as far as the two show. Lines are grouped anew, in order.
+func (c *Coverage) Both(other *Coverage) *Coverage {
+	both := &Coverage{Files: map[string][]CoverageGroup{}}
+	index := map[string]int{}
+	for _, id := range c.Tests {
+		if slices.Contains(other.Tests, id) {
+			index[id] = len(both.Tests)
+			both.Tests = append(both.Tests, id)
+		}
+	}
+	for path := range c.Files {
+		of, against := c.byLine(path, index), other.byLine(path, index)
+		for line, tests := range of {
+			of[line] = slices.DeleteFunc(tests, func(test int) bool { return !slices.Contains(against[line], test) })
+		}
+		if groups := grouped(of); len(groups) > 0 {
+			both.Files[path] = groups
+		}
+	}
+	return both
+}
+
+// byLine lists, by another index, the tests that executed each line of a file.
+func (c *Coverage) byLine(path string, index map[string]int) map[int][]int {
+	lines := map[int][]int{}
+	for _, group := range c.Files[path] {
+		for _, line := range group.Lines {
+			for _, test := range group.Tests {
+				if at, known := index[c.Tests[test]]; known {
+					lines[line] = append(lines[line], at)
+				}
+			}
+		}
+	}
+	return lines
+}
+
+// grouped joins the lines that the same tests executed.
+func grouped(lines map[int][]int) []CoverageGroup {
+	var groups []CoverageGroup
+	at := map[string]int{}
+	for _, line := range slices.Sorted(maps.Keys(lines)) {
+		tests := slices.Sorted(slices.Values(lines[line]))
+		if len(tests) == 0 {
+			continue
+		}
+		key := fmt.Sprint(tests)
+		if _, known := at[key]; !known {
+			at[key] = len(groups)
+			groups = append(groups, CoverageGroup{Tests: tests})
+		}
+		groups[at[key]].Lines = append(groups[at[key]].Lines, line)
+	}
+	return groups
 }

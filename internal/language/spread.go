@@ -1,8 +1,10 @@
 package language
 
 import (
+	"bytes"
 	"cmp"
-	"math/rand/v2"
+	"crypto/sha256"
+	"fmt"
 	"slices"
 )
 
@@ -60,10 +62,7 @@ type drawn struct {
 
 // newDraw orders families by their number of sites, the rarest first.
 func newDraw(mutations []Mutation, seed uint64) *draw {
-	ordered := slices.Clone(mutations)
-	slices.SortFunc(ordered, Mutation.Compare)
-	random := rand.New(rand.NewPCG(seed, 0))
-	random.Shuffle(len(ordered), func(i, j int) { ordered[i], ordered[j] = ordered[j], ordered[i] })
+	ordered := shuffled(mutations, seed)
 	d := &draw{last: map[place]int{}}
 	byOperator := map[string]*family{}
 	for i := range ordered {
@@ -77,6 +76,28 @@ func newDraw(mutations []Mutation, seed uint64) *draw {
 	}
 	slices.SortStableFunc(d.families, func(a, b *family) int { return cmp.Compare(len(a.sites), len(b.sites)) })
 	return d
+}
+
+// shuffled orders mutations by a hash of the seed and themselves: one more or less
+// moves no other.
+func shuffled(mutations []Mutation, seed uint64) []Mutation {
+	type ranked struct {
+		mutation Mutation
+		rank     []byte
+	}
+	order := make([]ranked, len(mutations))
+	for i, m := range mutations {
+		sum := sha256.Sum256(fmt.Append(nil, seed, m.Path, "\x00", m.Operator, "\x00", m.Start, m.End, m.Replacement))
+		order[i] = ranked{m, sum[:]}
+	}
+	slices.SortFunc(order, func(a, b ranked) int {
+		return cmp.Or(bytes.Compare(a.rank, b.rank), a.mutation.Compare(b.mutation))
+	})
+	ordered := make([]Mutation, len(order))
+	for i, one := range order {
+		ordered[i] = one.mutation
+	}
+	return ordered
 }
 
 // take draws the family's first site whose function has this turn left, and says

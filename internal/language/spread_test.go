@@ -124,3 +124,25 @@ func TestSpreadIsEvenWhereItCanBe(t *testing.T) {
 		}
 	}
 }
+
+// A line that tests execute in one run and not in another must not give another
+// draw as a whole.
+func TestSpreadIsSteady(t *testing.T) {
+	var all []language.Mutation
+	for i := range 600 {
+		all = append(all, language.Mutation{
+			Path: fmt.Sprintf("m%d.py", i%7), Function: fmt.Sprintf("f%d", i%90), Operator: fmt.Sprintf("operator-%d", i*i%17), Line: i + 1, Start: i, End: i + 1,
+		})
+	}
+	const limit = 40
+	drawn := language.Spread(all, limit, 1)
+	moved, removals := 0, 0
+	for i := 0; i < len(all); i += 7 {
+		without := slices.Delete(slices.Clone(all), i, i+1)
+		moved += len(rest(drawn, language.Spread(without, limit, 1)))
+		removals++
+	}
+	if mean := float64(moved) / float64(removals); mean > 0.1*limit {
+		t.Errorf("one site less moves %.1f of %d drawn mutations, want at most a tenth", mean, limit)
+	}
+}

@@ -1,17 +1,13 @@
 package local
 
 import (
-	"cmp"
 	"encoding/json"
-	"errors"
 	"fmt"
-	"io"
 	"maps"
 	"os"
 	"path/filepath"
 	"slices"
 	"strings"
-	"text/tabwriter"
 	"time"
 
 	"github.com/repoexpert/operator/api/v1alpha1"
@@ -38,23 +34,26 @@ func unitOf(count, ending string) (v1alpha1.UnitName, bool) {
 
 // UnitFigures is what became of the candidates of one unit.
 type UnitFigures struct {
-	Unit v1alpha1.UnitName
+	Unit v1alpha1.UnitName `json:"unit"`
 	// Candidates are all of the plan; those that were run became a sample or were
 	// rejected.
-	Candidates, Run, Samples int64
+	Candidates int64 `json:"candidates"`
+	Run        int64 `json:"run"`
+	Samples    int64 `json:"samples"`
 	// Verified are those whose task was shown to be sound, whatever became of its
 	// trajectory: every sample, and tasks whose trajectory was rejected where
 	// Experience counts those.
-	Verified int64
+	Verified int64 `json:"verified"`
 	// Rejected counts the rejected ones by code.
-	Rejected map[string]int64
+	Rejected map[string]int64 `json:"rejected,omitempty"`
 	// Dropped counts the samples that Curate left out, by code; Kept are the
 	// others. Both mean something only if Curated.
-	Curated bool
-	Dropped map[string]int64
-	Kept    int64
-	// CPU is what the tasks used in the sandbox, rejected ones included.
-	CPU time.Duration
+	Curated bool             `json:"curated"`
+	Dropped map[string]int64 `json:"dropped,omitempty"`
+	Kept    int64            `json:"kept"`
+	// CPU is what the tasks used in the sandbox, rejected ones included, in
+	// nanoseconds.
+	CPU time.Duration `json:"cpu"`
 }
 
 // check says which figures contradict each other.
@@ -84,20 +83,23 @@ func sum(counts map[string]int64) int64 {
 // Summary is what a session made.
 type Summary struct {
 	// Units are those that Experience counted, by name; none before it ran.
-	Units []UnitFigures
+	Units []UnitFigures `json:"units,omitempty"`
+	// Bugs are those that EvolutionaryReplay and SemanticRuntimeAlignment work on, by
+	// where they come from.
+	Bugs []BugFigures `json:"bugs,omitempty"`
 	// Plan are the plan's counts.
-	Plan map[string]int64
+	Plan map[string]int64 `json:"plan,omitempty"`
 	// Stages that ran, in order, with what each cost.
-	Stages []StageFigures
+	Stages []StageFigures `json:"stages"`
 	// PeakMemory of this process, in bytes.
-	PeakMemory int64
+	PeakMemory int64 `json:"peakMemory"`
 }
 
 // StageFigures is what one stage cost in this session.
 type StageFigures struct {
-	Name   v1alpha1.StageName
-	Reused bool
-	Usage  Usage
+	Name   v1alpha1.StageName `json:"name"`
+	Reused bool               `json:"reused,omitempty"`
+	Usage  Usage              `json:"usage"`
 }
 
 // Summarize reads the sealed outputs of the stages that ran. Figures that
@@ -118,11 +120,20 @@ func (s *Session) Summarize() (Summary, error) {
 		return summary, nil
 	}
 	units := map[v1alpha1.UnitName]*UnitFigures{}
+	place, err := s.store.Path(s.output(v1alpha1.StagePlan))
+	if err != nil {
+		return summary, err
+	}
+	bugs, err := readBugs(place)
+	if err != nil {
+		return summary, err
+	}
 	for i := range s.run.Spec.Recipe.Experience.Shards {
-		if err := s.addShard(units, stage.ShardFolder(s.output(v1alpha1.StageExperience), i)); err != nil {
+		if err := s.addShard(units, bugs, stage.ShardFolder(s.output(v1alpha1.StageExperience), i)); err != nil {
 			return summary, err
 		}
 	}
+	summary.Bugs = bugs.list()
 	if _, ran := s.results[v1alpha1.StageCurate]; ran {
 		if err := s.addCard(units); err != nil {
 			return summary, err
@@ -146,7 +157,7 @@ func (s *Session) asked(name v1alpha1.UnitName) bool {
 }
 
 // addShard adds what a shard counted, and holds it against its files.
-func (s *Session) addShard(units map[v1alpha1.UnitName]*UnitFigures, folder string) error {
+func (s *Session) addShard(units map[v1alpha1.UnitName]*UnitFigures, bugs *bugs, folder string) error {
 	manifest, _, err := s.store.Lookup(folder)
 	if err != nil {
 		return err
@@ -175,9 +186,11 @@ func (s *Session) addShard(units map[v1alpha1.UnitName]*UnitFigures, folder stri
 	}
 	for _, sample := range samples {
 		figures(units, sample.Meta.Unit).Samples++
+		bugs.addSample(sample)
 	}
 	for _, rejection := range rejections {
 		figures(units, rejection.Unit).Rejected[rejection.Code]++
+		bugs.addRejection(rejection)
 	}
 	return nil
 }
@@ -229,120 +242,3 @@ func (s *Session) addCard(units map[v1alpha1.UnitName]*UnitFigures) error {
 	}
 	return nil
 }
-
-// Print writes the summary as tables.
-func (s Summary) Print(out io.Writer) error {
-	var err error
-	switch {
-	case len(s.Units) > 0:
-		err = tabulate(out, tabwriter.AlignRight, s.unitRows())
-	case len(s.Plan) > 0:
-		var rows strings.Builder
-		for _, name := range slices.Sorted(maps.Keys(s.Plan)) {
-			fmt.Fprintf(&rows, "%s\t%d\n", name, s.Plan[name])
-		}
-		err = tabulate(out, 0, rows.String())
-	}
-	if err := errors.Join(err, tabulate(out, tabwriter.AlignRight, s.costRows())); err != nil {
-		return err
-	}
-	_, err = fmt.Fprintf(out, "\nCPU of this call: sandbox is all that ran in the boxes, tasks what Experience counts of it,\n"+
-		"worker is this process with its git and its keepers. Peak memory of the worker: %d MiB.\n", s.PeakMemory>>20)
-	return err
-}
-
-// tabulate writes rows whose cells end with tabs.
-func tabulate(out io.Writer, flags uint, rows string) error {
-	table := tabwriter.NewWriter(out, 0, 0, 2, ' ', flags)
-	_, err := io.WriteString(table, rows)
-	return errors.Join(err, table.Flush())
-}
-
-func (s Summary) unitRows() string {
-	var rows strings.Builder
-	rows.WriteString("unit\tcandidates\trun\tnot run\tverified\tsamples\trejected\tdropped\tkept\tCPU s\tCPU s/sample\t  rejected and dropped, by reason\n")
-	total := UnitFigures{Unit: "all", Rejected: map[string]int64{}, Dropped: map[string]int64{}}
-	for _, f := range s.Units {
-		rows.WriteString(f.row())
-		total.add(f)
-	}
-	return rows.String() + total.row()
-}
-
-func (f *UnitFigures) add(other UnitFigures) {
-	f.Candidates += other.Candidates
-	f.Run += other.Run
-	f.Verified += other.Verified
-	f.Samples += other.Samples
-	f.Kept += other.Kept
-	f.CPU += other.CPU
-	f.Curated = f.Curated || other.Curated
-	for code, n := range other.Rejected {
-		f.Rejected[code] += n
-	}
-	for code, n := range other.Dropped {
-		f.Dropped[code] += n
-	}
-}
-
-func (f UnitFigures) row() string {
-	dropped, kept, each := "-", "-", "-"
-	if f.Curated {
-		dropped, kept = fmt.Sprint(sum(f.Dropped)), fmt.Sprint(f.Kept)
-	}
-	if f.Samples > 0 && f.CPU > 0 {
-		each = fmt.Sprintf("%.2f", f.CPU.Seconds()/float64(f.Samples))
-	}
-	return fmt.Sprintf("%s\t%d\t%d\t%d\t%d\t%d\t%d\t%s\t%s\t%s\t%s\t  %s\n", f.Unit, f.Candidates, f.Run,
-		f.Candidates-f.Run, f.Verified, f.Samples, sum(f.Rejected), dropped, kept, seconds(f.CPU), each, reasons(f.Rejected, f.Dropped))
-}
-
-// shownReasons bounds the reasons in a row.
-const shownReasons = 3
-
-// reasons lists the commonest reasons of both sorts.
-func reasons(all ...map[string]int64) string {
-	counts := map[string]int64{}
-	for _, some := range all {
-		for code, n := range some {
-			counts[code] += n
-		}
-	}
-	codes := slices.SortedFunc(maps.Keys(counts), func(a, b string) int {
-		return cmp.Or(cmp.Compare(counts[b], counts[a]), cmp.Compare(a, b))
-	})
-	var parts []string
-	var others int64
-	for i, code := range codes {
-		if i < shownReasons {
-			parts = append(parts, fmt.Sprintf("%d %s", counts[code], code))
-		} else {
-			others += counts[code]
-		}
-	}
-	if others > 0 {
-		parts = append(parts, fmt.Sprintf("%d of others", others))
-	}
-	return strings.Join(parts, ", ")
-}
-
-func (s Summary) costRows() string {
-	var rows strings.Builder
-	rows.WriteString("\nstage\twall s\tCPU s\tsandbox\tof it tasks\tworker\t\n")
-	var total Usage
-	for _, f := range s.Stages {
-		note := ""
-		if f.Reused {
-			note = "  reused"
-		}
-		rows.WriteString(f.Usage.row(string(f.Name), note))
-		total = total.plus(f.Usage)
-	}
-	return rows.String() + total.row("all", "")
-}
-
-func (u Usage) row(name, note string) string {
-	return fmt.Sprintf("%s\t%s\t%s\t%s\t%s\t%s\t%s\n", name, seconds(u.Wall), seconds(u.CPU), seconds(u.Sandbox), seconds(u.Tasks), seconds(u.Own()), note)
-}
-
-func seconds(d time.Duration) string { return fmt.Sprintf("%.1f", d.Seconds()) }

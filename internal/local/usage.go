@@ -7,16 +7,16 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// Usage is what a stage cost on this machine.
+// Usage is what a stage cost on this machine, in nanoseconds.
 type Usage struct {
-	Wall time.Duration
+	Wall time.Duration `json:"wall"`
 	// CPU of this process and all that it started and waited for.
-	CPU time.Duration
+	CPU time.Duration `json:"cpu"`
 	// Sandbox is the part of CPU that commands in the boxes used: tests, agents'
 	// commands, and making trees for them.
-	Sandbox time.Duration
+	Sandbox time.Duration `json:"sandbox"`
 	// Tasks is the part of Sandbox that Experience counts as the cost of its tasks.
-	Tasks time.Duration
+	Tasks time.Duration `json:"tasks"`
 }
 
 // Own is the part of CPU that is neither the repository's code nor an agent's

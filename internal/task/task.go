@@ -196,4 +196,8 @@ type Rejection struct {
 	// Code is a stable word, such as "mask-tests-passed"; Detail a bounded excerpt.
 	Code   string `json:"code"`
 	Detail string `json:"detail,omitempty"`
+	// Verified says that the task was shown to be sound: its trajectory was rejected.
+	Verified bool `json:"verified,omitempty"`
+	// CPUSeconds spent in the sandbox until it was rejected.
+	CPUSeconds float64 `json:"cpuSeconds,omitempty"`
 }

@@ -22,10 +22,11 @@ crash or a kill leaves what came before:
     {"event": "lacks", "program"}                      pytest or coverage is missing
 
 What of the repository's own pytest settings is set aside, and why: `addopts`
-(it may select, stop early, print, measure or distribute), `filterwarnings` as
-errors (coverage's own warnings would fail tests), the cache (it writes into the
-tree), and random order. An import mode in `addopts` is kept: without it files
-of one name in two folders cannot be collected.
+(it may stop early, print, measure or distribute), `filterwarnings` as errors
+(coverage's own warnings would fail tests), the cache (it writes into the tree),
+and random order. Of `addopts` an import mode is kept, without which files of one
+name in two folders cannot be collected, and what selects tests: the others may
+be stress tests by the thousand, or need a machine of their own.
 """
 
 import glob
@@ -39,6 +40,9 @@ import sys
 LACKS_EXIT = 97
 MAX_ID = 1000
 MAX_MESSAGE = 300
+MAX_OPTION = 4000
+SELECTION = ("-m", "-k", "--ignore", "--ignore-glob", "--deselect")
+IMPORT_MODES = ("prepend", "append", "importlib")
 OWN_FOLDER = os.path.dirname(os.path.abspath(__file__))
 SEVERITY = ["passed", "skipped", "failed", "error"]
 
@@ -177,10 +181,10 @@ class Recorder:
         self.current = {}
 
     def pytest_load_initial_conftests(self, early_config, args):
-        mode = import_mode(early_config)
-        if mode:
-            args.append("--import-mode=" + mode)
-            early_config.known_args_namespace.importmode = mode
+        for name, value in kept_options(early_config):
+            args.append("%s=%s" % (name, value) if name.startswith("--") else name + value)
+            if name == "--import-mode":
+                early_config.known_args_namespace.importmode = value
 
     def pytest_configure(self, config):
         if self.select:
@@ -233,17 +237,26 @@ class Recorder:
             self.results.write(event="test", id=nodeid, **entry)
 
 
-def import_mode(config):
-    """The import mode in the repository's own `addopts`, or None."""
+def kept_options(config):
+    """The options in the repository's own `addopts` that are kept, with their values."""
     options = settings(config).get("addopts", "")
     options = getattr(options, "value", options)  # newer versions wrap values
-    words = options if isinstance(options, list) else shlex.split(options)
+    try:
+        words = [str(word) for word in options] if isinstance(options, list) else shlex.split(str(options))
+    except ValueError:  # pytest itself refuses these
+        return []
+    kept = []
     for at, word in enumerate(words):
-        name, _, value = word.partition("=")
-        if name == "--import-mode":
-            value = value or (words[at + 1] if at + 1 < len(words) else "")
-            return value if value in ("prepend", "append", "importlib") else None
-    return None
+        following = words[at + 1] if at + 1 < len(words) else ""
+        if word[:2] in ("-m", "-k") and not word.startswith("--"):
+            name, value = word[:2], word[2:] or following
+        else:
+            name, equals, value = word.partition("=")
+            value = value if equals else following
+        allowed = name in SELECTION or (name == "--import-mode" and value in IMPORT_MODES)
+        if allowed and 0 < len(value) <= MAX_OPTION:
+            kept.append((name, value))
+    return kept
 
 
 def settings(config):

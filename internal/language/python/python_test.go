@@ -10,6 +10,8 @@ import (
 	"testing/fstest"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
+
 	"github.com/repoexpert/operator/internal/language"
 	"github.com/repoexpert/operator/internal/language/conformance"
 )
@@ -256,6 +258,36 @@ func TestInstalledPackages(t *testing.T) {
 			}
 			if report.State != language.StateCompleted || report.Count(language.OutcomePassed) != 1 {
 				t.Errorf("the run is %s:\n%s", report.State, report.Output)
+			}
+		})
+	}
+}
+
+// What the repository deselects stays deselected, but its settings do not end a
+// run early.
+func TestKeptOptions(t *testing.T) {
+	usePytest(t)
+	marks := "import pytest\n\n\n@pytest.mark.stress\ndef test_stress():\n    pass\n\n\ndef test_one():\n    assert False\n\n\ndef test_two():\n    assert False\n\n\ndef test_long():\n    pass\n"
+	for name, addopts := range map[string]string{
+		"a text":  `"--maxfail=1 -m 'not stress' -k 'not long' --ignore=slow --deselect test_a.py::test_two"`,
+		"a list":  `["--exitfirst", "-mnot stress", "-knot long", "--ignore", "slow", "--deselect=test_a.py::test_two"]`,
+		"too far": `"-m 'not stress' -k 'not long' --ignore=slow --deselect=test_a.py::test_two -p no:terminal --collect-only"`,
+	} {
+		t.Run(name, func(t *testing.T) {
+			box := conformance.StartBox(t)
+			conformance.PutTree(t, box, "tree", fstest.MapFS{
+				"pyproject.toml": file("[tool.pytest.ini_options]\nmarkers = ['stress']\naddopts = " + addopts + "\n"),
+				"test_a.py":      file(marks),
+				"slow/test_b.py": file(passing),
+				"test_c.py":      file(passing),
+			})
+			report, err := New().RunTests(t.Context(), box, "tree", language.TestRequest{Timeout: time.Minute})
+			if err != nil {
+				t.Fatal(err)
+			}
+			want := map[string]language.Outcome{"test_a.py::test_one": language.OutcomeFailed, "test_c.py::test_a": language.OutcomePassed, "test_c.py::test_b": language.OutcomePassed}
+			if diff := cmp.Diff(want, report.Outcomes()); diff != "" {
+				t.Errorf("%s\n%s", diff, report.Output)
 			}
 		})
 	}

@@ -206,18 +206,26 @@ func noticed(ctx context.Context, grader *grading.Grader, t grading.Task) (gradi
 
 func fewPassToPass(t grading.Task) bool { return len(t.PassToPass) < enoughPassToPass }
 
-// faulty lists the definitions in which a bug's lines are, in order; false where
-// some line is in none.
+// faulty lists the functions in which a bug's lines are, in order; false where
+// there is none, or where lines outside of every function are not beside them.
 func (b bug) faulty() ([]place, bool) {
 	var places []place
 	for _, path := range b.task.Paths() {
+		var inside, outside []task.Lines
 		for _, hunk := range patch.Hunks(b.task.Fixed[path], b.task.Broken[path]) {
-			p, inside := b.routes.around(path, hunk.Lines)
-			if !inside {
-				return nil, false
+			p, found := b.routes.around(path, hunk.Lines)
+			if !found {
+				outside = append(outside, hunk.Lines)
+				continue
 			}
+			inside = append(inside, hunk.Lines)
 			if !slices.ContainsFunc(places, func(other place) bool { return other.id() == p.id() }) {
 				places = append(places, p)
+			}
+		}
+		for _, lines := range outside {
+			if !beside(lines, inside) {
+				return nil, false
 			}
 		}
 	}

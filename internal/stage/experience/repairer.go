@@ -2,7 +2,6 @@ package experience
 
 import (
 	"fmt"
-	"slices"
 	"strings"
 
 	"github.com/repoexpert/operator/internal/agent"
@@ -21,8 +20,9 @@ type repairer struct {
 	edits   []fileHunk
 	wrong   *wrongRepair
 	dialect language.Dialect
-	// at is the place whose text was shown last.
-	at place
+	// at is the place whose text was shown last, views all that was shown.
+	at    place
+	views []view
 }
 
 func (r *repairer) script(th *thoughts) *script {
@@ -40,6 +40,12 @@ func (r *repairer) script(th *thoughts) *script {
 			last := i == len(way)-1
 			steps = append(steps, r.find(p, i == 0), r.show(p, last))
 		}
+	}
+	for n := range r.edits {
+		steps = append(steps, r.lookAt(n))
+	}
+	for _, of := range r.windows() {
+		steps = append(steps, r.lookAround(of))
 	}
 	for range repairSearches {
 		steps = append(steps, r.missing)
@@ -104,6 +110,7 @@ func (r *repairer) show(p place, atFault bool) step {
 				lines.End = lines.Start + wholeLines - 1
 			}
 		}
+		r.views = append(r.views, view{p.module.Path, lines})
 		command := fmt.Sprintf("sed -n '%d,%dp' %s", lines.Start, lines.End, language.Quote(p.module.Path))
 		return turn{thought: s.thoughts.say("inspect", r.slots(p)...), command: command}
 	}
@@ -136,21 +143,8 @@ func (r *repairer) aroundFault(path string, within task.Lines) task.Lines {
 	return task.Lines{Start: max(within.Start, first-contextLines), End: min(within.End, last+contextLines)}
 }
 
-// foreign lists the names that the repair needs, and those of them that nothing
-// showed.
-func (r *repairer) foreign(s *script) (all, unseen []string) {
-	for _, e := range r.edits {
-		for _, name := range r.dialect.ForeignNames(joined(e.Text)) {
-			if !slices.Contains(all, name) {
-				all = append(all, name)
-			}
-		}
-	}
-	return all, slices.DeleteFunc(slices.Clone(all), func(name string) bool { return s.seen[name] })
-}
-
 func (r *repairer) isCausal(s *script) bool {
-	all, unseen := r.foreign(s)
+	all, unseen := r.unseen(s)
 	return 100*(len(all)-len(unseen)) >= causalPercent*len(all)
 }
 
@@ -159,14 +153,14 @@ func (r *repairer) missing(s *script, _ result) turn {
 	if r.isCausal(s) {
 		return turn{}
 	}
-	_, unseen := r.foreign(s)
+	_, unseen := r.unseen(s)
 	return searching(s, r.dialect, "more", unseen[:min(len(unseen), namesPerSearch)], "")
 }
 
 // causal ends the script when the repair needs names that nothing showed.
 func (r *repairer) causal(s *script, _ result) turn {
 	if !r.isCausal(s) {
-		_, unseen := r.foreign(s)
+		_, unseen := r.unseen(s)
 		return s.fail("not-causal", strings.Join(unseen, " "))
 	}
 	return turn{}

@@ -143,6 +143,9 @@ func (p *progress) add(message string) {
 }
 
 // rejection makes the record of a candidate that became no sample.
-func rejection(unit v1alpha1.UnitName, taskID, code, detail string) *task.Rejection {
-	return &task.Rejection{Unit: unit, TaskID: taskID, Code: code, Detail: detail[:min(len(detail), 300)]}
+func rejection(unit v1alpha1.UnitName, taskID string, made outcome) *task.Rejection {
+	return &task.Rejection{
+		Unit: unit, TaskID: taskID, Code: made.code, Detail: made.detail[:min(len(made.detail), 300)],
+		Verified: made.verified, CPUSeconds: made.cpu.Seconds(),
+	}
 }

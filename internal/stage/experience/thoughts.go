@@ -171,6 +171,16 @@ var phrases = map[string][]string{
 		"{name} does not do what it says: {message}.",
 		"Seen with {name}: {message}.",
 	},
+	"around": {
+		"See what else {path} has.",
+		"Before I change it, more of {path}.",
+		"What stands around it?",
+		"How does the rest of {path} do it?",
+		"Read on in {path}.",
+		"The surroundings may matter.",
+		"A wider look at {path}.",
+		"I want to know its neighbours first.",
+	},
 	"reproduce": {
 		"First see it fail.",
 		"Reproduce the problem.",

@@ -100,7 +100,7 @@ func (w *workshop) make(ctx context.Context, candidates []attempt, quota map[v1a
 			Verified: made.verified || made.sample != nil, CPUMillis: made.cpu.Milliseconds(),
 		}
 		if made.sample == nil {
-			e.Rejection = rejection(candidate.unit, candidate.id, made.code, made.detail)
+			e.Rejection = rejection(candidate.unit, candidate.id, made)
 			w.log.Info("candidate rejected", "unit", candidate.unit, "task", candidate.id, "code", made.code)
 		}
 		if err := j.add(e); err != nil {

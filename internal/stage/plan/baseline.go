@@ -23,6 +23,8 @@ const (
 	baselineRuns     = 3
 	longBaselineRuns = 2
 	longSuite        = 2 * time.Minute
+	// coverageRuns is how often coverage is measured, a long suite's once.
+	coverageRuns = 2
 	// coverageFactor is how much longer a run with coverage may take.
 	coverageFactor = 4
 	// minStablePercent of the tests that were not skipped must pass in every run.
@@ -86,7 +88,7 @@ func (s suite) baseline(ctx context.Context, testFiles int) (task.Baseline, erro
 	runs := baselineRuns
 	for n := 0; n < runs; n++ {
 		seed := uint32(n + 1)
-		s.progress(contract.Progress{Step: int64(n), Total: int64(runs + 1), Message: "baseline tests"})
+		s.progress(contract.Progress{Step: int64(n), Total: int64(runs + coverageRuns), Message: "baseline tests"})
 		report, err := s.run(ctx, language.TestRequest{Timeout: s.timeout, HashSeed: seed})
 		if err != nil {
 			return task.Baseline{}, err
@@ -102,6 +104,32 @@ func (s suite) baseline(ctx context.Context, testFiles int) (task.Baseline, erro
 	baseline := compare(reports)
 	baseline.HashSeeds = seeds
 	return baseline, enough(baseline, reports[0])
+}
+
+// coverage says what the tests execute, with one hash seed as with another: what a
+// test executes by chance is nothing to rely on.
+func (s suite) coverage(ctx context.Context, seeds []uint32) (*language.Coverage, error) {
+	var coverage *language.Coverage
+	for n := range coverageRuns {
+		s.progress(contract.Progress{Step: int64(len(seeds) + n), Total: int64(len(seeds) + coverageRuns), Message: "coverage"})
+		report, err := s.run(ctx, language.TestRequest{Coverage: true, Timeout: coverageFactor * s.timeout, HashSeed: seeds[n]})
+		if err != nil {
+			return nil, err
+		}
+		if report.Coverage == nil {
+			return nil, stage.Fail(v1alpha1.FailureRepositoryCode, nil,
+				"the tests in %s do not end when coverage is measured (%s): %s", s.where(), report.State, plain(lastLine(report.Output)))
+		}
+		if coverage == nil {
+			coverage = report.Coverage
+		} else {
+			coverage = coverage.Both(report.Coverage)
+		}
+		if report.Elapsed > longSuite {
+			break
+		}
+	}
+	return coverage, nil
 }
 
 // usable refuses a run that says nothing about single tests.

@@ -93,17 +93,8 @@ func measure(ctx context.Context, env stage.Env, m *mine) error {
 	if m.baseline, err = s.baseline(ctx, testFiles); err != nil {
 		return err
 	}
-	env.Progress(contract.Progress{Step: baselineRuns, Total: baselineRuns + 1, Message: "coverage"})
-	report, err := s.run(ctx, language.TestRequest{Coverage: true, Timeout: coverageFactor * s.timeout, HashSeed: m.baseline.HashSeeds[0]})
-	if err != nil {
-		return err
-	}
-	if report.Coverage == nil {
-		return stage.Fail(v1alpha1.FailureRepositoryCode, nil,
-			"the tests in %s do not end when coverage is measured (%s): %s", s.where(), report.State, plain(lastLine(report.Output)))
-	}
-	m.coverage = report.Coverage
-	return nil
+	m.coverage, err = s.coverage(ctx, m.baseline.HashSeeds)
+	return err
 }
 
 // mutate lists the faults that the units need: bugs to repair, and slips in the

@@ -1,0 +1,37 @@
+package language_test
+
+import (
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/repoexpert/operator/internal/language"
+)
+
+func TestCoverageOfBoth(t *testing.T) {
+	first := &language.Coverage{
+		Tests: []string{"a", "b", "c"},
+		Files: map[string][]language.CoverageGroup{
+			"m.py": {{Lines: []int{1, 4}, Tests: []int{0, 1}}, {Lines: []int{2}, Tests: []int{2}}, {Lines: []int{3}, Tests: []int{0}}},
+			"n.py": {{Lines: []int{7}, Tests: []int{2}}},
+		},
+	}
+	second := &language.Coverage{
+		Tests: []string{"b", "a"},
+		Files: map[string][]language.CoverageGroup{
+			"m.py": {{Lines: []int{1, 4}, Tests: []int{0}}, {Lines: []int{1, 3}, Tests: []int{1}}},
+		},
+	}
+	want := &language.Coverage{
+		Tests: []string{"a", "b"},
+		Files: map[string][]language.CoverageGroup{
+			"m.py": {{Lines: []int{1}, Tests: []int{0, 1}}, {Lines: []int{3}, Tests: []int{0}}, {Lines: []int{4}, Tests: []int{1}}},
+		},
+	}
+	if diff := cmp.Diff(want, first.Both(second)); diff != "" {
+		t.Error(diff)
+	}
+	if diff := cmp.Diff(first, first.Both(first)); diff != "" {
+		t.Errorf("a coverage and itself:\n%s", diff)
+	}
+}
