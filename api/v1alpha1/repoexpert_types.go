@@ -187,7 +187,8 @@ type Environment struct {
 
 	// setup lists shell commands that run once per commit in the repository's
 	// root and install into the folder /environment. They may reach only what
-	// the class allows. Empty skips the stage.
+	// the class allows. Empty skips the stage, except for GoTest, whose
+	// dependencies it compiles.
 	// +optional
 	// +listType=atomic
 	// +kubebuilder:validation:MaxItems=16

@@ -19,7 +19,7 @@ import (
 
 func newExec() *cobra.Command {
 	var socket, root, environment, isolation string
-	var scratch []string
+	var scratch, caches, sealed []string
 	cmd := &cobra.Command{
 		Use:   "exec",
 		Short: "Execute what the worker orders over a unix socket, in a sidecar",
@@ -28,7 +28,7 @@ func newExec() *cobra.Command {
 server, the metadata address or the cluster's names.`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			options := sandbox.Options{Root: root, EnvironmentDir: environment, Scratch: scratch, Log: slog.New(slog.NewJSONHandler(cmd.OutOrStdout(), nil))}
+			options := sandbox.Options{Root: root, EnvironmentDir: environment, Scratch: scratch, Caches: caches, Sealed: sealed, Log: slog.New(slog.NewJSONHandler(cmd.OutOrStdout(), nil))}
 			switch v1alpha1.NetworkIsolation(isolation) {
 			case v1alpha1.NetworkIsolationEnforced:
 				options.Isolated, options.Probes = true, sandbox.DefaultProbes()
@@ -50,6 +50,8 @@ server, the metadata address or the cluster's names.`,
 	cmd.Flags().StringVar(&root, "root", contract.WorkspacePath, "folder of the working trees")
 	cmd.Flags().StringVar(&environment, "environment", contract.EnvironmentPath, "folder that setup commands install into")
 	cmd.Flags().StringSliceVar(&scratch, "scratch", nil, "folders that are emptied when a tree is put and nothing else is in use")
+	cmd.Flags().StringSliceVar(&caches, "cache", nil, "folders below the environment where files that commands add or change are removed at the same time")
+	cmd.Flags().StringSliceVar(&sealed, "sealed", nil, "folders below the environment that are removed as a whole then, when commands changed them")
 	cmd.Flags().StringVar(&isolation, "isolation", string(v1alpha1.NetworkIsolationEnforced), "Enforced or NotEnforced")
 	return cmd
 }

@@ -42,7 +42,7 @@ git -c core.hooksPath=/dev/null -c commit.gpgsign=false commit -q --allow-empty 
 
 // searchPaths prints the variables by which code is found. PYTHONPATH: Python code
 // of the tree before an installed copy of it, then what a set-up installed.
-// GOMODCACHE: the modules that a set-up downloaded.
+// GOMODCACHE and GOCACHE: the modules that a set-up downloaded, and compiled.
 const searchPaths = `printf PYTHONPATH=
 [ -d src ] && [ ! -e src/__init__.py ] && printf '%s/src:' "$PWD"
 printf '%s' "$PWD"
@@ -52,7 +52,8 @@ for folder in "$1"/lib/python*/site-packages "$1"/site-packages "$1"; do
 done
 [ -z "$PYTHONPATH" ] || printf ':%s' "$PYTHONPATH"
 printf '\n'
-[ ! -d "$1/go/pkg/mod" ] || printf 'GOMODCACHE=%s\n' "$1/go/pkg/mod"`
+[ ! -d "$1/` + contract.GoModulesFolder + `" ] || printf 'GOMODCACHE=%s\n' "$1/` + contract.GoModulesFolder + `"
+[ ! -d "$1/` + contract.GoCacheFolder + `" ] || printf 'GOCACHE=%s\n' "$1/` + contract.GoCacheFolder + `"`
 
 // PrepareTree unpacks a tar stream into dir, erases history and returns the tree.
 func PrepareTree(ctx context.Context, box sandbox.Box, dir string, tree io.Reader) (Tree, error) {

@@ -56,6 +56,11 @@ const (
 	// EnvironmentPath is the emptyDir in a sandbox sidecar that Setup fills and
 	// later stages unpack its sealed result in.
 	EnvironmentPath = "/environment"
+	// GoCacheFolder and GoModulesFolder, below EnvironmentPath, are the compiled
+	// dependencies of a Go module, which are the go command's build cache, and the
+	// sources of its dependencies.
+	GoCacheFolder   = "go/build"
+	GoModulesFolder = "go/pkg/mod"
 
 	// EnginePort is where a model server listens, on loopback.
 	EnginePort = 8001

@@ -15,7 +15,7 @@ import (
 )
 
 // workFolder is where trees are graded, below the box's root.
-const workFolder = "grading"
+const workFolder = sandbox.TreeFolder
 
 // Config is what a Grader works with.
 type Config struct {
@@ -45,13 +45,15 @@ type Grader struct {
 	// known are all tests that the baseline saw.
 	known    map[string]bool
 	coverage *language.Coverage
-	timeout  time.Duration
+	// timeout bounds a run of tests, patience one on a broken tree before more is
+	// known of it.
+	timeout, patience time.Duration
 }
 
 // New returns a Grader.
 func New(config Config) *Grader {
 	g := &Grader{
-		box: config.Box, adapter: config.Adapter, tree: config.Source, timeout: config.TestTimeout,
+		box: config.Box, adapter: config.Adapter, tree: config.Source, timeout: config.TestTimeout, patience: patience,
 		modules: map[string]language.Module{}, needed: map[string]bool{}, stable: config.Baseline.Stable,
 		isStable: map[string]bool{}, known: map[string]bool{}, coverage: config.Coverage,
 	}
@@ -125,7 +127,7 @@ const (
 // or where an agent must not see them fail.
 func (g *Grader) Check(ctx context.Context, t Task) (Task, Grade, error) {
 	first := slices.Concat(t.Tests, g.companions(t.Tests))
-	grade, err := g.grade(ctx, t, "", first)
+	grade, err := g.broken(ctx, t, first)
 	if err != nil || grade.Reason != TestsFailed && grade.Reason != Resolved {
 		return t, grade, err
 	}
@@ -137,7 +139,7 @@ func (g *Grader) Check(ctx context.Context, t Task) (Task, Grade, error) {
 	if len(others) == 0 {
 		return t, grade, nil
 	}
-	rest, err := g.grade(ctx, t, "", others)
+	rest, err := g.broken(ctx, t, others)
 	if err != nil {
 		return t, grade, err
 	}

@@ -248,3 +248,25 @@ func TestCheckWideMask(t *testing.T) {
 		t.Error("no test beyond the mask's own was found")
 	}
 }
+
+// Tests that are slow without the fault are waited for, those that the fault keeps
+// from ending are not.
+func TestPatience(t *testing.T) {
+	w := newWorld(t)
+	w.patience = time.Millisecond
+	total := w.mask(t, prices, "total", "test_")
+	_, grade, err := w.Check(t.Context(), total.Task)
+	if err != nil || grade.Reason != TestsFailed {
+		t.Errorf("slow tests give %+v, %v", grade, err)
+	}
+	endless := total.Task
+	endless.Broken = Edits{prices: bytes.Replace(total.Original(), []byte("    net = "), []byte("    while True:\n        pass\n    net = "), 1)}
+	w.patience, w.timeout = 5*time.Second, time.Hour
+	if bytes.Equal(endless.Broken[prices], total.Original()) {
+		t.Fatal("nothing is broken")
+	}
+	_, grade, err = w.Check(t.Context(), endless)
+	if err != nil || grade.Reason != TimedOut || grade.Elapsed > 20*time.Minute {
+		t.Errorf("endless tests give %+v, %v", grade, err)
+	}
+}

@@ -9,6 +9,7 @@ import (
 	"io"
 	"io/fs"
 	"os"
+	"slices"
 	"strings"
 	"time"
 
@@ -81,6 +82,31 @@ func (r *Repository) Tree(ctx context.Context, commit string) (*Tree, error) {
 	}
 	tree.repository = r
 	return tree, nil
+}
+
+// Borrow returns the tree with files and folders as another tree of the repository
+// has them: where that one lacks a name, the result does too.
+func (t *Tree) Borrow(from *Tree, names []string) *Tree {
+	borrowed := func(path string) bool {
+		return slices.ContainsFunc(names, func(name string) bool { return path == name || strings.HasPrefix(path, name+"/") })
+	}
+	result := &Tree{repository: t.repository, byPath: map[string]int{}, Symlinks: t.Symlinks, Submodules: t.Submodules}
+	for _, entry := range t.entries {
+		if !borrowed(entry.Path) {
+			result.entries = append(result.entries, entry)
+		}
+	}
+	for _, entry := range from.entries {
+		if borrowed(entry.Path) {
+			result.entries = append(result.entries, entry)
+		}
+	}
+	// In git's order, as every tree.
+	slices.SortFunc(result.entries, func(a, b Entry) int { return strings.Compare(a.Path, b.Path) })
+	for i, entry := range result.entries {
+		result.byPath[entry.Path] = i
+	}
+	return result
 }
 
 // parseListing reads git's list of a tree: "mode type id TAB path NUL".

@@ -243,3 +243,37 @@ func TestReadingAfterTheEnd(t *testing.T) {
 		t.Error("a closed history was read")
 	}
 }
+
+// A commit of the past is built with the modules of the snapshot.
+func TestBorrow(t *testing.T) {
+	r := newRepo(t)
+	old := r.commit(edit{files: map[string]string{
+		"go.mod": "old", "shop.go": "old", "vendored.go": "old", "vendor/gone/a.go": "old", "internal/go.mod": "old",
+	}})
+	head := r.commit(edit{files: map[string]string{
+		"go.mod": "new", "go.sum": "new", "shop.go": "new", "vendor/words/a.go": "new", "zoo.go": "new",
+	}})
+	repository := r.open()
+	trees := make([]*Tree, 2)
+	for i, commit := range []string{old, head} {
+		var err error
+		if trees[i], err = repository.Tree(t.Context(), commit); err != nil {
+			t.Fatal(err)
+		}
+	}
+	tree := trees[0].Borrow(trees[1], []string{"go.mod", "go.sum", "vendor", "absent"})
+	got := map[string]string{}
+	for _, entry := range tree.Files() {
+		content, err := tree.Read(entry.Path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		got[entry.Path] = string(content)
+	}
+	want := map[string]string{
+		"go.mod": "new", "go.sum": "new", "shop.go": "old", "vendored.go": "old", "vendor/words/a.go": "new", "internal/go.mod": "old",
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+}

@@ -2,6 +2,7 @@ package language
 
 import (
 	"fmt"
+	"regexp"
 	"strings"
 	"unicode"
 )
@@ -15,6 +16,9 @@ type Dialect interface {
 	// DefinitionPattern is a basic regular expression for the line that begins a
 	// definition.
 	DefinitionPattern(definition Definition) string
+	// Dependencies are the files and folders of a tree that say which other modules
+	// it needs, or hold them. An environment is made for those of one commit.
+	Dependencies() []string
 	// Placeholder is the statement that MaskBody leaves.
 	Placeholder() string
 	// TestCommand runs one test function quietly. The id has no parameters.
@@ -109,6 +113,27 @@ func SplitTest(id string) (file, function string) {
 func TestFunction(id string) string {
 	file, function := SplitTest(id)
 	return file + "::" + strings.ReplaceAll(function, ".", "::")
+}
+
+// BasicPattern compiles a basic regular expression, as a Dialect gives it for
+// grep -w: a match begins and ends with a word. Of what basic expressions know it
+// takes literals, ".", "*" and lists in brackets; to repeat or group with
+// backslashes is not among them.
+func BasicPattern(pattern string) (*regexp.Regexp, error) {
+	var extended strings.Builder
+	inList := false
+	for _, r := range pattern {
+		switch {
+		case r == '[':
+			inList = true
+		case r == ']':
+			inList = false
+		case !inList && strings.ContainsRune("()+?{}|", r):
+			extended.WriteByte('\\')
+		}
+		extended.WriteRune(r)
+	}
+	return regexp.Compile(`\b(?:` + extended.String() + `)\b`)
 }
 
 // Quote makes one word of a shell command of any text.

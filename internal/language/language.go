@@ -47,6 +47,13 @@ type Adapter interface {
 	// the report cannot be trusted.
 	RunTests(ctx context.Context, box sandbox.Box, dir string, request TestRequest) (*TestReport, error)
 
+	// Precompile compiles what the code and the tests of the tree depend on, and
+	// nothing of the tree itself, into the environment's folder, for all commands to
+	// come on trees of the same place. It executes nothing of the repository. A
+	// language that is not compiled has nothing to do. Errors wrap ErrEnvironment when
+	// the image lacks the language, or the dependencies are not there.
+	Precompile(ctx context.Context, box sandbox.Box, dir string, timeout time.Duration) error
+
 	// Dialect says how a scripted agent works with the language.
 	Dialect() Dialect
 }
@@ -71,7 +78,8 @@ type TestRequest struct {
 	Select []string
 	// Coverage asks for the lines that each test executes.
 	Coverage bool
-	// Timeout kills the run. Required.
+	// Timeout kills the run. Required. Where tests are compiled, that has as much time
+	// again.
 	Timeout time.Duration
 	// HashSeed of the runtime's hash tables: runs that differ in nothing else
 	// find the tests that depend on their order.

@@ -16,6 +16,8 @@ import (
 // cost of the tasks that ended in this session.
 func (s *Session) attempt(ctx context.Context, name v1alpha1.StageName) (result contract.StageResult, tasks time.Duration, err error) {
 	spec := pipeline.SpecFor(&s.run, pipeline.AttemptID{Stage: name, Number: 1}, nil)
+	// There is no set-up: the environment is what is installed on the machine.
+	spec.Keys.Environment = ""
 	if name != v1alpha1.StageExperience {
 		result, err = s.runner(ctx, spec, 0, &tracker{display: s.display, name: string(name), now: time.Now, shards: 1})
 		return result, 0, err

@@ -19,7 +19,7 @@ import (
 const (
 	snapshotVersion    = "snapshot/1"
 	baseModelVersion   = "base-model/1"
-	environmentVersion = "environment/1"
+	environmentVersion = "environment/2"
 	planVersion        = "plan/3"
 	experienceVersion  = "experience/4"
 	datasetVersion     = "dataset/3"
@@ -27,6 +27,10 @@ const (
 	evaluationVersion  = "evaluation/4"
 	runVersion         = "run/1"
 )
+
+// compiled are the frameworks whose set-up compiles dependencies, also where the
+// recipe has no commands for it.
+var compiled = map[v1alpha1.TestFramework]bool{v1alpha1.TestGo: true}
 
 // KeysFor returns the keys of all outputs of a run. served is the model to
 // compare with and enters the evaluation's key alone; nil when nothing is
@@ -37,8 +41,8 @@ func KeysFor(recipe v1alpha1.Recipe, commit string, served *contract.ServedModel
 		Snapshot:  hash(snapshotVersion, commit),
 		BaseModel: hash(baseModelVersion, r.BaseModel),
 	}
-	if len(r.Environment.Setup) > 0 {
-		k.Environment = hash(environmentVersion, k.Snapshot, r.Environment.Image, r.Environment.Setup)
+	if len(r.Environment.Setup) > 0 || compiled[r.Environment.Test.Framework] {
+		k.Environment = hash(environmentVersion, k.Snapshot, r.Environment.Image, r.Environment.Setup, r.Environment.Test.Framework)
 	}
 	where := []any{k.Snapshot, k.Environment, r.Environment.Image, r.Environment.Test,
 		r.Experience.CommandTimeout, r.Experience.TestTimeout}

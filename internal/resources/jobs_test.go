@@ -328,7 +328,7 @@ func TestIsolationReachesTheSandbox(t *testing.T) {
 		run.Spec.Recipe.NetworkIsolation = isolation
 		pod := makeJob(t, run, v1alpha1.StagePlan, v1alpha1.ReadWriteMany).Spec.Template.Spec
 		want := []string{"/repoexpert/bin/worker", "exec", "--socket", "/repoexpert/socket/exec.sock", "--root", "/workspace",
-			"--scratch", "/tmp", "--scratch", "/dev/shm", "--isolation"}
+			"--scratch", "/tmp", "--scratch", "/dev/shm", "--cache", "go/build", "--sealed", "go/pkg/mod", "--isolation"}
 		if isolation == "" {
 			isolation = v1alpha1.NetworkIsolationEnforced
 		}

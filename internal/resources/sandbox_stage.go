@@ -106,7 +106,8 @@ func (b *builder) sidecar(name string) {
 		isolation = v1alpha1.NetworkIsolationEnforced
 	}
 	c.Command = []string{binary, "exec", "--socket", socket, "--root", contract.WorkspacePath,
-		"--scratch", temporaryPath, "--scratch", memoryPath, "--isolation", string(isolation)}
+		"--scratch", temporaryPath, "--scratch", memoryPath,
+		"--cache", contract.GoCacheFolder, "--sealed", contract.GoModulesFolder, "--isolation", string(isolation)}
 	c.Env = WithShapeEnvironment([]corev1.EnvVar{
 		{Name: "HOME", Value: temporaryPath},
 		{Name: "TMPDIR", Value: temporaryPath},

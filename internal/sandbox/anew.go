@@ -66,6 +66,56 @@ func (s *Server) beginAnew(dir string) error {
 	for _, scratch := range s.scratch {
 		err = errors.Join(err, empty(scratch))
 	}
+	return errors.Join(err, s.restore())
+}
+
+// records are those of the environment that was put last.
+type records struct {
+	mu   sync.Mutex
+	list []*record
+}
+
+func (r *records) set(list []*record) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.list = list
+}
+
+// seal records the folders of the environment that were put to stay as they are.
+func (s *Server) seal() ([]*record, error) {
+	var list []*record
+	for _, folder := range slices.Concat(s.options.Caches, s.options.Sealed) {
+		r, err := seal(s.environment, folder, slices.Contains(s.options.Caches, folder))
+		if err != nil {
+			return nil, err
+		}
+		if r != nil {
+			list = append(list, r)
+		}
+	}
+	return list, nil
+}
+
+// restore brings the recorded folders back to what was put. Where a cache has
+// nothing recorded, nothing in it stays.
+func (s *Server) restore() error {
+	s.records.mu.Lock()
+	defer s.records.mu.Unlock()
+	var err error
+	recorded := map[string]bool{}
+	for _, r := range s.records.list {
+		recorded[r.folder] = true
+		whole, failed := r.restore()
+		err = errors.Join(err, failed)
+		if !whole {
+			s.options.Log.Warn("commands changed a sealed folder of the environment", "folder", r.folder)
+		}
+	}
+	for _, folder := range s.options.Caches {
+		if !recorded[folder] {
+			err = errors.Join(err, removeAll(s.environment, folder))
+		}
+	}
 	return err
 }
 

@@ -6,6 +6,11 @@ import (
 	"time"
 )
 
+// TreeFolder is where the tree lies, below the root of its box, that the commands
+// of a task run in. It is the same in all boxes and stages: compilers write paths
+// into what they make, and what was compiled in one place is not used in another.
+const TreeFolder = "repository"
+
 // Command is one process to run, in a process group of its own that is killed
 // as a whole when it ends or times out.
 type Command struct {

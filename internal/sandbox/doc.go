@@ -24,6 +24,7 @@
 // What is not kept apart: commands of one box have one user, so those that run
 // side by side can meddle with each other's trees; System V shared memory is the
 // pod's and outlives its makers; the environment that Setup made can be written
-// by every command of the box; and a test process can forge its own report, as
+// by every command of the box, except that its caches and sealed folders are never
+// believed after (Options.Caches); and a test process can forge its own report, as
 // far as it finds out what must be in it.
 package sandbox

@@ -32,6 +32,12 @@ type Options struct {
 	// Scratch are folders that commands write to beside the workspace, such as
 	// HOME. They are emptied when a tree is put and nothing else is in use.
 	Scratch []string
+	// Caches and Sealed are folders of the environment, as paths below it, that hold
+	// after a tree is put, and nothing else is in use, only what was put there with
+	// the environment. In a cache what a command added or changed is removed, file by
+	// file; a sealed folder of which anything was changed is removed as a whole.
+	// Neither can give the commands of one task anything that those of another wrote.
+	Caches, Sealed []string
 	// Isolated refuses to work while one of Probes, or DNS, answers.
 	Isolated bool
 	// Probes are host:port addresses that must not answer.
@@ -58,6 +64,7 @@ type Server struct {
 	executable  string
 	children    children
 	trees       trees
+	records     records
 	// door is there while the server listens.
 	door atomic.Pointer[door]
 

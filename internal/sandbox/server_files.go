@@ -50,10 +50,16 @@ func (s *Server) fresh(dir string) (*os.Root, error) {
 }
 
 func (s *Server) servePutEnvironment(r *http.Request) (any, error) {
+	s.records.set(nil)
 	if err := empty(s.environment); err != nil {
 		return nil, err
 	}
-	return nil, unpack(s.environment, r.Body, EnvironmentLimits)
+	if err := unpack(s.environment, r.Body, EnvironmentLimits); err != nil {
+		return nil, err
+	}
+	records, err := s.seal()
+	s.records.set(records)
+	return nil, err
 }
 
 // empty removes what is in a folder that is a mount point and must stay.

@@ -11,10 +11,15 @@ import (
 	"github.com/repoexpert/operator/internal/sandbox"
 )
 
-// StartBox serves a sandbox from this process and connects to it.
-func StartBox(t testing.TB) sandbox.Box {
+// StartBox serves a sandbox from this process and connects to it. Options can be
+// changed before it starts.
+func StartBox(t testing.TB, change ...func(*sandbox.Options)) sandbox.Box {
 	t.Helper()
-	server, err := sandbox.NewServer(sandbox.Options{Root: t.TempDir(), EnvironmentDir: t.TempDir()})
+	options := sandbox.Options{Root: t.TempDir(), EnvironmentDir: t.TempDir()}
+	for _, c := range change {
+		c(&options)
+	}
+	server, err := sandbox.NewServer(options)
 	if err != nil {
 		t.Fatal(err)
 	}

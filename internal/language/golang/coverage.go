@@ -20,17 +20,21 @@ const (
 	profileFile = "cover.out"
 	// maxProfile in bytes: 100,000 blocks of 80.
 	maxProfile = 8 << 20
+	// slowTest in seconds: a test that takes longer is not measured, and so no task
+	// runs it, which would cost more than a sample is worth. Measuring runs each test
+	// once more by itself: a few slow ones would take most of its time.
+	slowTest = 10
 )
 
-// measure runs every test function that was reported in a program of its own and
-// notes the lines that it executes. What a program executes before its first test
+// measure runs every test function that was reported, and was not slow, in a program
+// of its own and notes the lines that it executes. What a program executes before its first test
 // says nothing about tests: those lines are left out. Parts of a test are not told
 // apart.
 func (r *run) measure(ctx context.Context) error {
 	found := &collector{coverage: &language.Coverage{Files: map[string][]language.CoverageGroup{}}, lines: map[string]map[int][]int{}}
 	reach := imports(r.tree)
 	for n, p := range r.packages {
-		functions := r.reported(p)
+		functions := r.measurable(p)
 		if p.program == "" || len(functions) == 0 {
 			continue
 		}
@@ -56,15 +60,12 @@ func (r *run) measure(ctx context.Context) error {
 	return nil
 }
 
-// reported are the wanted functions of a package that passed or failed.
-func (r *run) reported(p *testPackage) []string {
+// measurable are the wanted functions of a package that passed or failed, and soon.
+func (r *run) measurable(p *testPackage) []string {
 	return slices.DeleteFunc(slices.Clone(p.wanted), func(function string) bool {
-		switch r.tests[p.functions[function]+"::"+function].Outcome {
-		case language.OutcomePassed, language.OutcomeFailed:
-			return false
-		default:
-			return true
-		}
+		test := r.tests[p.functions[function]+"::"+function]
+		ran := test.Outcome == language.OutcomePassed || test.Outcome == language.OutcomeFailed
+		return !ran || test.Seconds > slowTest
 	})
 }
 

@@ -32,6 +32,8 @@ func (dialect) DefinitionPattern(definition language.Definition) string {
 	}
 }
 
+func (dialect) Dependencies() []string { return []string{moduleFile, "go.sum", "vendor"} }
+
 func (dialect) Placeholder() string { return maskStatement }
 
 func (dialect) TestCommand(id string) string {

@@ -82,6 +82,8 @@ func TestForeignNames(t *testing.T) {
 		"what is bound":   {"a, b := 1, 2\n_ = a + b", nil},
 		"one name":        {"Parse", []string{"Parse"}},
 		"a built-in name": {"append", nil},
+		"imports":         {"\t\"encoding/json\"\n\tflag \"github.com/spf13/pflag\"\n\t_ \"embed\"\n", []string{"com", "flag", "github", "pflag", "spf13"}},
+		"an import":       {"\nimport \"example.com/shop\"\n", []string{"com", "example", "shop"}},
 		"no code":         {"it's \x00 \"not", []string{"it"}},
 	}
 	for name, c := range cases {

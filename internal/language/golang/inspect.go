@@ -15,11 +15,7 @@ import (
 	"github.com/repoexpert/operator/internal/sandbox"
 )
 
-const (
-	maxDefinitions = 100_000
-	// receiverDepth is ample for a pointer to a generic type in parentheses.
-	receiverDepth = 8
-)
+const maxDefinitions = 100_000
 
 // Inspect implements language.Adapter. A module of the inventory is a file; files
 // of one package share the name by which code imports it, external tests have
@@ -203,25 +199,17 @@ func nameOf(d *ast.FuncDecl) string {
 	return clean(receiver(d.Recv.List[0].Type) + "." + d.Name.Name)
 }
 
-// receiver is the name of a receiver's type without pointer and parameters.
+// receiver is the name of a receiver's or an embedded field's type without pointer
+// and parameters.
 func receiver(expression ast.Expr) string {
-	for range receiverDepth {
-		switch e := expression.(type) {
-		case *ast.StarExpr:
-			expression = e.X
-		case *ast.ParenExpr:
-			expression = e.X
-		case *ast.IndexExpr:
-			expression = e.X
-		case *ast.IndexListExpr:
-			expression = e.X
-		case *ast.Ident:
-			return e.Name
-		default:
-			return "?"
-		}
+	switch e := bare(expression).(type) {
+	case *ast.Ident:
+		return e.Name
+	case *ast.SelectorExpr:
+		return e.Sel.Name
+	default:
+		return "?"
 	}
-	return "?"
 }
 
 func parameters(fields *ast.FieldList) []language.Parameter {

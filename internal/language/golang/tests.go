@@ -13,6 +13,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/repoexpert/operator/internal/contract"
 	"github.com/repoexpert/operator/internal/language"
 	"github.com/repoexpert/operator/internal/sandbox"
 )
@@ -34,8 +35,11 @@ const (
 )
 
 // enter runs a command with the modules that a set-up left in the environment's
-// folder, as "GOPATH=/environment/go go mod download" leaves them.
-const enter = `if [ -d "$1/go/pkg/mod" ]; then export GOMODCACHE="$1/go/pkg/mod"; fi; shift; exec "$@"`
+// folder, as "GOPATH=/environment/go go mod download" leaves them, and with what
+// Precompile made of them.
+const enter = `if [ -d "$1/` + contract.GoModulesFolder + `" ]; then export GOMODCACHE="$1/` + contract.GoModulesFolder + `"; fi
+if [ -d "$1/` + contract.GoCacheFolder + `" ]; then export GOCACHE="$1/` + contract.GoCacheFolder + `"; fi
+shift; exec "$@"`
 
 // goEnvironment keeps the go command from the network, from other toolchains and
 // from settings that are not the repository's.
@@ -50,8 +54,9 @@ var goEnvironment = []string{"GOPROXY=off", "GOTOOLCHAIN=local", "GOENV=off", "G
 // has failed.
 //
 // The canary is one test that fails, in every package, under a name made for the
-// run; its file comes last, so that it moves no other test when the order is
-// shuffled, which is what a hash seed does here.
+// run. It is an external test: of a package that was compiled before, nothing but
+// the canary is compiled again. Its file comes last, so that it moves no other test
+// when the order is shuffled, which is what a hash seed does here.
 func (a Adapter) RunTests(ctx context.Context, box sandbox.Box, dir string, request language.TestRequest) (*language.TestReport, error) {
 	tools, report := folders(dir)
 	defer discard(ctx, box, tools, report)
@@ -90,10 +95,11 @@ type run struct {
 	problems []language.FileProblem
 	coverage *language.Coverage
 	// ended is why the run did not reach its end.
-	ended   language.SuiteState
-	output  string
-	elapsed time.Duration
-	cpu     time.Duration
+	ended  language.SuiteState
+	output string
+	// testing and compiling are how long commands ran.
+	testing, compiling time.Duration
+	cpu                time.Duration
 }
 
 // errEnded says that the run is over before its end: r.ended says why.
@@ -143,7 +149,7 @@ func (r *run) prepare(ctx context.Context) error {
 		}
 		name := fmt.Sprintf("canary%d.go", n)
 		files[name] = fmt.Appendf(nil, "package %s\n\nimport %s \"testing\"\n\nfunc %s(t *%s.T) { t.Fatal(\"this test has to fail\") }\n",
-			p.clause, strings.ToLower(r.canary), r.canary, strings.ToLower(r.canary))
+			externalClause(p.clause), strings.ToLower(r.canary), r.canary, strings.ToLower(r.canary))
 		replace[absolute(r.box, r.dir, p.folder, "zz_"+strings.ToLower(r.canary)+"_test.go")] = absolute(r.box, r.tools, name)
 	}
 	document, err := json.Marshal(map[string]any{"Replace": replace})
@@ -157,9 +163,22 @@ func (r *run) prepare(ctx context.Context) error {
 	return nil
 }
 
+// externalClause is the name of a package's external tests.
+func externalClause(clause string) string { return strings.TrimSuffix(clause, "_test") + "_test" }
+
 // execute runs a command in a folder of the tree within what is left of the time.
 func (r *run) execute(ctx context.Context, folder string, limit int, args ...string) (sandbox.Result, error) {
-	left := r.request.Timeout - r.elapsed
+	return r.within(ctx, &r.testing, folder, limit, args...)
+}
+
+// compile is execute with a time of its own: the first run on a machine compiles
+// all that the module depends on, which says nothing about its tests.
+func (r *run) compile(ctx context.Context, args ...string) (sandbox.Result, error) {
+	return r.within(ctx, &r.compiling, ".", buildOutput, args...)
+}
+
+func (r *run) within(ctx context.Context, spent *time.Duration, folder string, limit int, args ...string) (sandbox.Result, error) {
+	left := r.request.Timeout - *spent
 	if left <= 0 {
 		r.ended = language.StateTimedOut
 		return sandbox.Result{}, errEnded
@@ -171,7 +190,7 @@ func (r *run) execute(ctx context.Context, folder string, limit int, args ...str
 	if err != nil {
 		return result, fmt.Errorf("running the tests: %w", err)
 	}
-	r.elapsed += result.Elapsed
+	*spent += result.Elapsed
 	r.cpu += result.CPU
 	return result, nil
 }
@@ -186,138 +205,6 @@ func (r *run) say(output string) {
 		}
 	}
 	r.output = r.output[max(0, len(r.output)-maxTail):]
-}
-
-// program is one run of a test program.
-type program struct {
-	*record
-	sandbox.Result
-}
-
-// complete says whether a program ran all of its tests and said so.
-func (p program) complete() bool {
-	return !p.TimedOut && !p.Truncated && p.verdict != "" && p.ExitCode <= exitTestsFailed
-}
-
-// death says why a program ended.
-func (p program) death() string {
-	switch {
-	case p.failure != "":
-		return p.failure
-	case p.ExitCode > 128:
-		return fmt.Sprintf("the test program was killed by signal %d", p.ExitCode-128)
-	default:
-		return fmt.Sprintf("the test program ended with exit code %d before its tests did", p.ExitCode)
-	}
-}
-
-// start runs functions of a package; nil for all of them.
-func (r *run) start(ctx context.Context, p *testPackage, functions []string) (program, error) {
-	args := []string{p.program, "-test.v=test2json", "-test.paniconexit0", "-test.count=1", "-test.shuffle=" + r.shuffle()}
-	if pattern := r.pattern(functions); functions != nil && len(pattern) <= maxPattern {
-		args = append(args, "-test.run="+pattern)
-	}
-	result, err := r.execute(ctx, p.folder, maxOutput, args...)
-	if err != nil {
-		return program{}, err
-	}
-	found, err := parseRecord(result.Output)
-	if err != nil {
-		return program{}, fmt.Errorf("%w: %w", language.ErrForged, err)
-	}
-	r.say(result.Output)
-	return program{record: found, Result: result}, nil
-}
-
-func (r *run) shuffle() string {
-	if r.request.HashSeed == 0 {
-		return "off"
-	}
-	return strconv.FormatUint(uint64(r.request.HashSeed), 10)
-}
-
-// pattern matches functions and the canary, and nothing else.
-func (r *run) pattern(functions []string) string {
-	names := slices.Clone(functions)
-	if r.canary != "" {
-		names = append(names, r.canary)
-	}
-	return "^(" + strings.Join(names, "|") + ")$"
-}
-
-// test runs what is wanted of a package.
-func (r *run) test(ctx context.Context, p *testPackage) error {
-	functions := p.wanted
-	if len(functions) == len(p.functions) {
-		functions = nil
-	}
-	whole, err := r.start(ctx, p, functions)
-	if err != nil {
-		return err
-	}
-	switch {
-	case whole.TimedOut:
-		r.take(p, whole.results)
-		r.ended = language.StateTimedOut
-		return errEnded
-	case whole.complete() && len(whole.started) > 0:
-		return r.accept(p, whole)
-	case len(whole.started) == 0:
-		r.problem(p, whole.death())
-		return nil
-	}
-	for _, function := range p.wanted {
-		if err := r.alone(ctx, p, function); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-// alone runs one function in a program of its own.
-func (r *run) alone(ctx context.Context, p *testPackage, function string) error {
-	one, err := r.start(ctx, p, []string{function})
-	if err != nil {
-		return err
-	}
-	switch {
-	case one.TimedOut:
-		r.ended = language.StateTimedOut
-		return errEnded
-	case one.complete():
-		return r.accept(p, one)
-	case !one.started[function]:
-		return nil
-	}
-	failed := map[string]language.TestResult{}
-	for name, result := range one.results {
-		if result.Outcome == language.OutcomeFailed {
-			failed[name] = result
-		}
-	}
-	failed[function] = language.TestResult{
-		Outcome: language.OutcomeFailed, Seconds: failed[function].Seconds,
-		Message: bounded(cmp.Or(failed[function].Message, one.death())),
-	}
-	r.take(p, failed)
-	return nil
-}
-
-// accept takes the results of a program that is complete, if its canary failed.
-func (r *run) accept(p *testPackage, complete program) error {
-	if r.canary != "" {
-		canary, reported := complete.results[r.canary]
-		switch {
-		case !reported:
-			return fmt.Errorf("%w: %s: the test that has to fail is not in it", language.ErrForged, p.folder)
-		case canary.Outcome != language.OutcomeFailed:
-			return fmt.Errorf("%w: %s: the test that has to fail is reported as %s", language.ErrForged, p.folder, canary.Outcome)
-		case complete.ExitCode != exitTestsFailed || complete.verdict != verdictFail:
-			return fmt.Errorf("%w: %s: a test failed and the program ended with %d", language.ErrForged, p.folder, complete.ExitCode)
-		}
-	}
-	r.take(p, complete.results)
-	return nil
 }
 
 // take keeps results of wanted functions; names that no file of the package
@@ -345,7 +232,7 @@ func (r *run) problem(p *testPackage, message string) {
 // result is the report.
 func (r *run) result() *language.TestReport {
 	report := &language.TestReport{
-		Problems: r.problems, Coverage: r.coverage, Output: strings.ToValidUTF8(r.output, "\uFFFD"), Elapsed: r.elapsed, CPU: r.cpu,
+		Problems: r.problems, Coverage: r.coverage, Output: strings.ToValidUTF8(r.output, "\uFFFD"), Elapsed: r.testing + r.compiling, CPU: r.cpu,
 	}
 	selected := slices.Compact(slices.Sorted(slices.Values(r.request.Select)))
 	for id, test := range r.tests {

@@ -30,6 +30,10 @@ func (dialect) DefinitionPattern(definition language.Definition) string {
 	return word + definition.SimpleName()
 }
 
+// Dependencies are none: packages are installed in the environment, whatever the
+// tree says.
+func (dialect) Dependencies() []string { return nil }
+
 func (dialect) Placeholder() string { return maskStatement }
 
 func (dialect) TestCommand(id string) string {

@@ -13,6 +13,7 @@ import (
 	"errors"
 	"fmt"
 	"path"
+	"time"
 
 	"github.com/repoexpert/operator/internal/contract"
 	"github.com/repoexpert/operator/internal/language"
@@ -51,6 +52,9 @@ func folders(dir string) (tools, report string) {
 func absolute(box sandbox.Box, elements ...string) string {
 	return path.Join(append([]string{box.Root()}, elements...)...)
 }
+
+// Precompile implements language.Adapter: there is nothing to compile.
+func (a Adapter) Precompile(context.Context, sandbox.Box, string, time.Duration) error { return nil }
 
 // Inspect implements language.Adapter.
 func (a Adapter) Inspect(ctx context.Context, box sandbox.Box, dir string) (*language.Inventory, error) {

@@ -11,13 +11,14 @@ import (
 	"github.com/repoexpert/operator/internal/grading"
 	"github.com/repoexpert/operator/internal/language"
 	"github.com/repoexpert/operator/internal/recipe"
+	"github.com/repoexpert/operator/internal/sandbox"
 	"github.com/repoexpert/operator/internal/stage"
 	"github.com/repoexpert/operator/internal/task"
 )
 
 const (
 	// agentFolder is where an agent works, below its box's root.
-	agentFolder = "agent"
+	agentFolder = sandbox.TreeFolder
 	// leftFolder never holds anything: to remove it ends what an agent left running.
 	leftFolder = agentFolder + ".left"
 )

@@ -2,6 +2,7 @@ package experience
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/repoexpert/operator/internal/language"
@@ -119,12 +120,11 @@ func (r *repairer) within(path string, lines task.Lines) task.Lines {
 // that neither the task nor an observation has shown.
 func (r *repairer) unseen(s *script) (all, unseen []string) {
 	for _, e := range r.edits {
-		all = append(all, r.dialect.ForeignNames(joined(e.Text))...)
-	}
-	for _, name := range all {
-		if !s.seen[name] {
-			unseen = append(unseen, name)
+		for _, name := range r.dialect.ForeignNames(joined(e.Text)) {
+			if !slices.Contains(all, name) {
+				all = append(all, name)
+			}
 		}
 	}
-	return all, unseen
+	return all, slices.DeleteFunc(slices.Clone(all), func(name string) bool { return s.seen[name] })
 }

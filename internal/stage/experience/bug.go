@@ -146,6 +146,9 @@ func (w *workshop) atCommit(ctx context.Context, replay task.Replay) (bug, time.
 	if err != nil {
 		return bug{}, 0, "", err
 	}
+	if tree, err = w.withDependencies(ctx, tree); err != nil {
+		return bug{}, 0, "", err
+	}
 	inventory, err := w.inspect(ctx, tree)
 	if errors.Is(err, language.ErrInventory) {
 		return bug{}, 0, "tree-unusable", nil
@@ -163,6 +166,22 @@ func (w *workshop) atCommit(ctx context.Context, replay task.Replay) (bug, time.
 	b := bug{replay: replay, grader: grading.New(config), tree: tree, routes: newRoutes(inventory), commit: replay.Commit}
 	b.task, err = b.grader.Replaced(replay.ID, replay.Broken, baseline.Stable)
 	return b, cpu, "", err
+}
+
+// withDependencies is a commit's tree with the snapshot's dependencies: those of
+// the commit are not in the environment.
+func (w *workshop) withDependencies(ctx context.Context, tree *history.Tree) (*history.Tree, error) {
+	names := w.dialect.Dependencies()
+	if len(names) == 0 {
+		return tree, nil
+	}
+	if w.head == nil {
+		var err error
+		if w.head, err = w.history.Tree(ctx, w.commit); err != nil {
+			return nil, fmt.Errorf("the snapshot's dependencies: %w", err)
+		}
+	}
+	return tree.Borrow(w.head, names), nil
 }
 
 func (w *workshop) inspect(ctx context.Context, tree grading.Source) (inventory *language.Inventory, err error) {
@@ -309,13 +328,19 @@ func hops(ways [][]place) int {
 	return n
 }
 
-// issue is the text of the task: the commit's own words where there are any, else
-// what happens and where it shows. It holds no name that the repair adds.
+// issue is the text of the task: the commit's own words where there are any, with
+// where it shows if they do not say; else what happens and where. It holds no name
+// that the repair adds.
 func (b bug) issue(s symptom, th *thoughts) string {
-	if b.replay.Issue != "" {
-		return b.replay.Issue
-	}
 	name := "`" + s.entry.definition.Name + "` in " + s.entry.module.Path
+	if b.replay.Issue != "" {
+		said := map[string]bool{}
+		words(said, b.replay.Issue)
+		if s.entry.definition.Name == "" || said[s.entry.definition.SimpleName()] || b.givesAway(name) {
+			return b.replay.Issue
+		}
+		return b.replay.Issue + "\n\n" + th.say("issue place", "{name}", name)
+	}
 	if b.message == "" || b.givesAway(b.message) {
 		return th.say("issue", "{name}", name)
 	}

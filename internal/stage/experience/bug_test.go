@@ -154,6 +154,14 @@ func TestIssueGivesNothingAway(t *testing.T) {
 	if got := b.issue(symptom{}, &thoughts{}); got != "Buying fails." {
 		t.Errorf("the commit's own words are not taken: %q", got)
 	}
+	s, _ := b.symptom()
+	if got := b.issue(s, &thoughts{}); !strings.HasPrefix(got, "Buying fails.\n\n") || !strings.Contains(got, "`buy` in shop.py") {
+		t.Errorf("it is not said where it shows: %q", got)
+	}
+	b.replay.Issue = "To buy fails."
+	if got := b.issue(s, &thoughts{}); got != "To buy fails." {
+		t.Errorf("what was said is said again: %q", got)
+	}
 }
 
 // The lines of a place follow what the bug adds or removes above and in it.

@@ -55,11 +55,16 @@ func writable(lines []string) string {
 	return ""
 }
 
-// definitionLine is the line with a definition's name, after its decorators.
-func definitionLine(source []byte, definition language.Definition) int {
+// definitionLine is the line that begins a definition: after its decorators, and
+// after a comment that names it.
+func definitionLine(source []byte, definition language.Definition, dialect language.Dialect) int {
+	pattern, err := language.BasicPattern(dialect.DefinitionPattern(definition))
+	if err != nil {
+		return definition.StartLine
+	}
 	lines := bytes.Split(source, []byte("\n"))
 	for n := definition.StartLine; n <= min(definition.EndLine, len(lines)); n++ {
-		if bytes.Contains(lines[n-1], []byte(definition.SimpleName())) && !bytes.HasPrefix(bytes.TrimSpace(lines[n-1]), []byte("@")) {
+		if pattern.Match(lines[n-1]) {
 			return n
 		}
 	}

@@ -7,6 +7,9 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/repoexpert/operator/internal/language"
+	"github.com/repoexpert/operator/internal/language/golang"
+	"github.com/repoexpert/operator/internal/language/python"
 	"github.com/repoexpert/operator/internal/task"
 )
 
@@ -72,5 +75,33 @@ func TestWritable(t *testing.T) {
 	}
 	if strings.Contains(edit(0, "f", task.Lines{Start: 1, End: 1}, []string{"x"}), "{") {
 		t.Error("a slot is left open")
+	}
+}
+
+// A comment that names what it documents does not begin it.
+func TestDefinitionLine(t *testing.T) {
+	tests := map[string]struct {
+		source     string
+		definition language.Definition
+		dialect    language.Dialect
+		want       int
+	}{
+		"a comment of Go": {
+			"package shop\n\n// Sell sells.\n// It calls func of Sell.\nfunc Sell() {\n}\n",
+			language.Definition{Name: "Sell", Kind: language.KindFunction, StartLine: 3, EndLine: 6}, golang.New().Dialect(), 5,
+		},
+		"a method of Go": {
+			"package shop\n\n// Sell sells.\nfunc (s *Shop[T]) Sell() {\n}\n",
+			language.Definition{Name: "Shop.Sell", Kind: language.KindMethod, StartLine: 3, EndLine: 5}, golang.New().Dialect(), 4,
+		},
+		"decorators of Python": {
+			"@sell.setter\n@once\ndef sell(book):\n    pass\n",
+			language.Definition{Name: "sell", Kind: language.KindFunction, StartLine: 1, EndLine: 4}, python.New().Dialect(), 3,
+		},
+	}
+	for name, test := range tests {
+		if got := definitionLine([]byte(test.source), test.definition, test.dialect); got != test.want {
+			t.Errorf("%s: line %d, want %d", name, got, test.want)
+		}
 	}
 }

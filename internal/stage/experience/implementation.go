@@ -44,13 +44,13 @@ func (w *workshop) implement(ctx context.Context, mask task.Mask) (outcome, erro
 		made.cpu += cpu
 		return made, err
 	}
-	body, code := bodyOf(t)
+	missing, code := missingOf(t)
 	if code != "" {
 		return reject(code, "", cpu), nil
 	}
 	th := &thoughts{seed: w.seed, id: mask.ID}
-	for _, slip := range w.slips(t, body, th) {
-		made, err := w.trajectory(ctx, t, body, slip, th)
+	for _, slip := range w.slips(t, missing.body, th) {
+		made, err := w.trajectory(ctx, t, missing, slip, th)
 		made.cpu += cpu
 		cpu = made.cpu
 		if err != nil || slip == nil || made.sample != nil {
@@ -107,7 +107,7 @@ func lineOf(source []byte, mutation language.Mutation, first, length int) (line 
 }
 
 // trajectory plays one script and grades its submission.
-func (w *workshop) trajectory(ctx context.Context, t grading.Masked, body []string, wrong *slip, th *thoughts) (outcome, error) {
+func (w *workshop) trajectory(ctx context.Context, t grading.Masked, missing missingText, wrong *slip, th *thoughts) (outcome, error) {
 	var shown []string
 	if wrong != nil {
 		shown = append(shown, wrong.test)
@@ -116,7 +116,7 @@ func (w *workshop) trajectory(ctx context.Context, t grading.Masked, body []stri
 	if err != nil {
 		return outcome{}, err
 	}
-	i := &implementer{task: t, dialect: w.dialect, body: body, wrong: wrong}
+	i := &implementer{task: t, dialect: w.dialect, missingText: missing, wrong: wrong}
 	s := i.script(th)
 	transcript, err := w.play(ctx, agent.ImplementationTask(t.Mask.Name, t.Mask.Path, wrong.shown()), tree, s)
 	cpu := transcript.CPU()

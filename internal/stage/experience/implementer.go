@@ -9,7 +9,6 @@ import (
 	"github.com/repoexpert/operator/internal/agent"
 	"github.com/repoexpert/operator/internal/grading"
 	"github.com/repoexpert/operator/internal/language"
-	"github.com/repoexpert/operator/internal/patch"
 	"github.com/repoexpert/operator/internal/task"
 )
 
@@ -54,32 +53,14 @@ func shownTest(failing []string) string {
 	return ""
 }
 
-// bodyOf returns the lines that were masked. The code says why a script cannot
-// write them.
-func bodyOf(t grading.Masked) (body []string, code string) {
-	source := string(t.Original())
-	if len(patch.Hunks(t.Gap(), t.Original())) != 1 {
-		// Imports went with the body: a script writes in one place alone.
-		return nil, "body-and-imports"
-	}
-	lines := strings.Split(source, "\n")
-	first, last := t.Definition.BodyStartLine, t.Definition.BodyEndLine
-	if strings.Contains(source, "\r") || first < 1 || last >= len(lines) {
-		return nil, "body-line-ends"
-	}
-	body = lines[first-1 : last]
-	return body, writable(body)
-}
-
 // implementer plans the turns that put a known body back.
 type implementer struct {
 	task    grading.Masked
 	dialect language.Dialect
-	body    []string
-	wrong   *slip
-	// start is the line of "def", gap that of the placeholder.
+	missingText
+	wrong *slip
+	// start is the line of the definition's name, as the masked file numbers it.
 	start int
-	gap   int
 	// rounds counts the searches for missing names.
 	rounds int
 	// atOnce says that edits are checked by the same command, repaired that the
@@ -89,52 +70,72 @@ type implementer struct {
 }
 
 func (i *implementer) script(th *thoughts) *script {
-	i.gap = i.task.Definition.BodyStartLine
-	i.start = i.defLine()
+	i.start = definitionLine(i.task.Original(), i.task.Definition, i.dialect) - i.dropped()
 	// Most agents check in the command that edits; some look first.
 	i.atOnce = th.pick("at once", 4) > 0
 	steps := []step{i.look, i.read, i.uses}
 	for range searches - 1 {
 		steps = append(steps, i.missing)
 	}
-	steps = append(steps, i.causal, i.write, i.check)
+	if len(i.imports) > 0 {
+		steps = append(steps, i.imported)
+	}
+	steps = append(steps, i.causal, i.write)
+	for _, hunk := range i.imports {
+		steps = append(steps, i.importing(hunk))
+	}
+	steps = append(steps, i.check)
 	if i.wrong != nil {
 		steps = append(steps, i.repair, i.check)
 	}
 	return &script{steps: append(steps, i.submit), seen: map[string]bool{}, thoughts: th}
 }
 
-// defLine is the line with the function's name, after its decorators.
-func (i *implementer) defLine() int {
-	return definitionLine(i.task.Original(), i.task.Definition)
+// dropped is how many lines of imports the masked file lacks.
+func (i *implementer) dropped() int { return i.task.Definition.BodyStartLine - i.gap }
+
+// header is what stands before the gap: decorators, or a comment, where they are
+// short, the name, and what documents it.
+func (i *implementer) header() task.Lines {
+	first := max(i.task.Definition.StartLine-i.dropped(), i.start-viewed)
+	return task.Lines{Start: first, End: min(i.gap, i.start+viewed-1)}
 }
 
-// look finds the function: with what follows where that is short and the name is
+// look finds the function: with what is around where that is short and the name is
 // its alone, else its line and those of all placeholders.
 func (i *implementer) look(s *script, _ result) turn {
 	definition := i.dialect.DefinitionPattern(i.task.Definition)
 	command := fmt.Sprintf("grep -nw -e '%s' -e '%s' %s", definition, i.dialect.Placeholder(), i.path())
 	alone := strings.Count(string(i.task.Gap()), i.task.Definition.SimpleName()+"(") == 1
 	if length := i.gap - i.start; length <= viewed && alone && s.thoughts.pick("look", 4) > 0 {
-		command = fmt.Sprintf("grep -nw -A%d '%s' %s", length, definition, i.path())
+		around := fmt.Sprintf("-A%d", length)
+		if above := i.start - i.header().Start; above > 0 {
+			around = fmt.Sprintf("-B%d %s", above, around)
+		}
+		command = fmt.Sprintf("grep -nw %s '%s' %s", around, definition, i.path())
 	}
 	return turn{thought: s.thoughts.say("look", i.slots()...), command: command}
 }
 
-// read views the header and the docstring's beginning if there is more of them
-// than was shown; most agents search in the same command.
+// read views the header if there is more of it than was shown; most agents search
+// in the same command.
 func (i *implementer) read(s *script, last result) turn {
 	shown := numbered(last.output)
 	if shown[i.start] == "" || shown[i.gap] == "" {
 		return s.fail("script-look", last.output)
 	}
-	if shown[i.start+1] != "" || i.gap == i.start+1 {
+	header := i.header()
+	whole := true
+	for n := header.Start; n <= header.End; n++ {
+		_, there := shown[n]
+		whole = whole && there
+	}
+	if whole {
 		return turn{}
 	}
-	end := min(i.gap, i.start+viewed-1)
-	commands := []string{fmt.Sprintf("sed -n '%d,%dp' %s", i.start, end, i.path())}
+	commands := []string{fmt.Sprintf("sed -n '%d,%dp' %s", header.Start, header.End, i.path())}
 	if i.atOnce {
-		words(s.seen, language.Text(i.task.Gap(), i.start, end))
+		words(s.seen, language.Text(i.task.Gap(), header.Start, header.End))
 		if search := i.uses(s, last); search.command != "" {
 			commands = append(commands, search.command)
 		}
@@ -203,14 +204,25 @@ func searching(s *script, dialect language.Dialect, situation string, names []st
 	return turn{thought: s.thoughts.say(situation, "{words}", strings.Join(names, ", ")), command: command}
 }
 
-// unseen lists the names of the body that were in no observation yet.
-func (i *implementer) unseen(s *script) []string {
-	return slices.DeleteFunc(i.dialect.ForeignNames(joined(i.body)), func(name string) bool { return s.seen[name] })
+// foreign lists the names that the body and its imports need.
+func (i *implementer) foreign() []string {
+	names := i.dialect.ForeignNames(joined(i.body))
+	for _, name := range i.dialect.ForeignNames(i.importText()) {
+		if !slices.Contains(names, name) {
+			names = append(names, name)
+		}
+	}
+	return names
 }
 
-// share is how many percent of the body's foreign names were seen.
+// unseen lists the names of the edit that were in no observation yet.
+func (i *implementer) unseen(s *script) []string {
+	return slices.DeleteFunc(i.foreign(), func(name string) bool { return s.seen[name] })
+}
+
+// share is how many percent of the edit's foreign names were seen.
 func (i *implementer) share(s *script) int {
-	all := len(i.dialect.ForeignNames(joined(i.body)))
+	all := len(i.foreign())
 	if all == 0 {
 		return 100
 	}
@@ -237,10 +249,13 @@ func (i *implementer) write(s *script, _ result) turn {
 	if i.wrong != nil {
 		body = i.slipped()
 	}
+	command := edit(editWays[s.thoughts.pick("edit", len(editWays))], i.task.Mask.Path, i.hole(), body)
+	if len(i.imports) == 0 {
+		command = i.checked(command)
+	}
 	return turn{
 		thought: s.thoughts.say("write", append(i.slots(), "{line}", strconv.Itoa(i.gap))...),
-		command: i.checked(edit(editWays[s.thoughts.pick("edit", len(editWays))], i.task.Mask.Path, i.hole(), body)),
-		slip:    i.wrong != nil,
+		command: command, slip: i.wrong != nil,
 	}
 }
 
@@ -284,7 +299,7 @@ func (i *implementer) repair(s *script, last result) turn {
 		return s.fail("slip-survived", last.output)
 	}
 	i.repaired = true
-	line := i.gap + i.wrong.line
+	line := i.gap + i.dropped() + i.wrong.line
 	slots := append(i.slots(), "{line}", strconv.Itoa(line), "{error}", failureName(i.dialect, last.output))
 	return turn{
 		thought: s.thoughts.say("repair", slots...),

@@ -15,7 +15,9 @@ func (e *explorer) report(s *script, _ result) turn {
 }
 
 func (e *explorer) text() string {
-	isTest := func(path string) bool { return slices.Contains(e.component.Tests, path) }
+	isTest := func(path string) bool {
+		return slices.Contains(e.component.Tests, path) || e.dialect.IsTestFile(path)
+	}
 	tests := slices.DeleteFunc(slices.Clone(e.users), func(path string) bool { return !isTest(path) })
 	users := slices.DeleteFunc(slices.Clone(e.users), isTest)
 	purpose := e.purpose

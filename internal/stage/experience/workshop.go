@@ -20,7 +20,7 @@ import (
 )
 
 // agentFolder is the working tree of an episode, below the agent box's root.
-const agentFolder = "repository"
+const agentFolder = sandbox.TreeFolder
 
 // workshop makes trajectories, one after another.
 type workshop struct {
@@ -39,6 +39,8 @@ type workshop struct {
 	log      *slog.Logger
 	// teacher makes the trajectories; nil where scripts do.
 	teacher *teacher.Connection
+	// head is the snapshot's commit, where commits borrow from it.
+	head *history.Tree
 	// last is the bug that was verified last.
 	last *checked
 }

@@ -15,7 +15,7 @@ const (
 	// styleLines of a test file are read before a test is written.
 	styleLines = 15
 	// maxTestLines bounds a test that a script writes.
-	maxTestLines = 60
+	maxTestLines = 100
 )
 
 // writeTest plays the script that writes a test for a bug and grades what it
@@ -114,7 +114,7 @@ func (w *workshop) knownTest(b bug, s symptom, th *thoughts) (knownTest, string,
 	}
 	k := knownTest{source: source, style: style, from: file}
 	function := strings.ReplaceAll(name, ".", "::")
-	text, ok := testText(source, test, b.routes)
+	text, ok := testText(source, test, b.routes, w.dialect)
 	if class, _, isMethod := strings.Cut(name, "."); isMethod {
 		// A second class of one name would hide the first one's tests.
 		text = strings.Replace(text, class, class+"Reported", 1)
@@ -142,7 +142,7 @@ func (w *workshop) knownTest(b bug, s symptom, th *thoughts) (knownTest, string,
 }
 
 // testText is a test's text: of a method, under the header of its class.
-func testText(source []byte, test place, r *routes) (string, bool) {
+func testText(source []byte, test place, r *routes, dialect language.Dialect) (string, bool) {
 	text := strings.TrimRight(language.Text(source, test.definition.StartLine, test.definition.EndLine), "\n")
 	class, _, isMethod := strings.Cut(test.definition.Name, ".")
 	if !isMethod {
@@ -152,7 +152,7 @@ func testText(source []byte, test place, r *routes) (string, bool) {
 	if !found {
 		return "", false
 	}
-	line := definitionLine(source, owner.definition)
+	line := definitionLine(source, owner.definition, dialect)
 	header := strings.TrimRight(language.Text(source, line, line), "\n")
 	return header + "\n" + text, strings.HasSuffix(header, ":")
 }

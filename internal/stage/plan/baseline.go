@@ -38,7 +38,7 @@ const (
 // hold a path are the same in every run, and files that tests leave are not.
 const (
 	treeDir = "tree"
-	workDir = "work"
+	workDir = sandbox.TreeFolder
 )
 
 // suite runs the repository's tests.

@@ -62,8 +62,8 @@ func (m *mine) moduleComponent(module language.Module) (task.Component, bool) {
 	}
 	functions := 0
 	for _, definition := range module.Definitions {
-		if !strings.Contains(definition.Name, ".") {
-			component.Symbols = append(component.Symbols, definition.Name)
+		if !strings.Contains(definition.Name, ".") || besideItsType(module, definition) {
+			component.Symbols = append(component.Symbols, definition.SimpleName())
 		}
 		if definition.Kind != language.KindClass {
 			functions++
@@ -78,6 +78,15 @@ func (m *mine) moduleComponent(module language.Module) (task.Component, bool) {
 	component.Dependencies = sortedReferences(found)
 	m.complete(&component, m.users.ofModule[module.Path])
 	return component, functions >= minMethods
+}
+
+// besideItsType says whether a method stands outside of its type's lines, as all do
+// in Go: it is then one of the things that its file defines.
+func besideItsType(module language.Module, method language.Definition) bool {
+	owner, _, _ := strings.Cut(method.Name, ".")
+	return method.Kind == language.KindMethod && !slices.ContainsFunc(module.Definitions, func(d language.Definition) bool {
+		return d.Name == owner && d.Kind == language.KindClass && d.StartLine <= method.StartLine && method.EndLine <= d.EndLine
+	})
 }
 
 func (m *mine) classComponent(module language.Module, class language.Definition) (task.Component, bool) {

@@ -7,11 +7,11 @@ import (
 	"fmt"
 	"maps"
 	"path"
-	"regexp"
 	"slices"
 	"strings"
 
 	"github.com/repoexpert/operator/internal/history"
+	"github.com/repoexpert/operator/internal/language"
 	"github.com/repoexpert/operator/internal/patch"
 	"github.com/repoexpert/operator/internal/task"
 )
@@ -139,8 +139,9 @@ func (m *mine) fix(change history.Change, sources, tests []history.Content) task
 func (m *mine) touched(sources []history.Content) []string {
 	var ids []string
 	for _, source := range sources {
+		changed := m.changedIn(source)
 		for _, f := range m.byPath[source.File.Current] {
-			if m.touches(source, f) {
+			if changed[f.id] {
 				ids = append(ids, f.id)
 			}
 		}
@@ -148,36 +149,45 @@ func (m *mine) touched(sources []history.Content) []string {
 	return ids
 }
 
-func (m *mine) touches(source history.Content, f function) bool {
-	pattern, err := regexp.Compile(`\b` + regexp.QuoteMeta(m.adapter.Dialect().DefinitionPattern(f.definitions[0])) + `\b`)
-	if err != nil {
-		return false
-	}
-	lines := bytes.Split(source.After, []byte("\n"))
+// changedIn are the functions of the snapshot that begin in the hunks of a file's
+// change, or above one of them as the last before it.
+func (m *mine) changedIn(source history.Content) map[string]bool {
+	begins := m.beginnings(source.File.Current, bytes.Split(source.After, []byte("\n")))
+	changed := map[string]bool{}
 	for _, hunk := range source.Hunks {
-		last := min(hunk.AfterStart+max(hunk.AfterLines, 1), len(lines))
-		first := m.definitionAbove(source.File.Current, lines, hunk.AfterStart)
+		last := min(hunk.AfterStart+max(hunk.AfterLines, 1), len(begins))
+		first := max(0, min(hunk.AfterStart, len(begins))-1)
+		for first > 0 && len(begins[first]) == 0 {
+			first--
+		}
 		for n := first; n < last; n++ {
-			if pattern.Match(lines[n]) {
-				return true
+			for _, id := range begins[n] {
+				changed[id] = true
 			}
 		}
 	}
-	return false
+	return changed
 }
 
-// definitionAbove is the index of the last line, at or above a 1-based line, that
-// begins a function which the snapshot has in the file; 0 without one.
-func (m *mine) definitionAbove(file string, lines [][]byte, line int) int {
+// beginnings lists, for every line of a file as it was, the functions that the
+// snapshot has in the file and whose definition the line begins.
+func (m *mine) beginnings(file string, lines [][]byte) [][]string {
+	begins := make([][]string, len(lines))
 	dialect := m.adapter.Dialect()
-	for n := min(line, len(lines)) - 1; n > 0; n-- {
-		for _, f := range m.byPath[file] {
-			if bytes.Contains(lines[n], []byte(dialect.DefinitionPattern(f.definitions[0])+"(")) {
-				return n
+	for _, f := range m.byPath[file] {
+		definition := f.definitions[0]
+		name := []byte(definition.SimpleName())
+		pattern, err := language.BasicPattern(dialect.DefinitionPattern(definition))
+		if err != nil {
+			continue
+		}
+		for n, line := range lines {
+			if bytes.Contains(line, name) && pattern.Match(line) {
+				begins[n] = append(begins[n], f.id)
 			}
 		}
 	}
-	return 0
+	return begins
 }
 
 // clusterOf is the cluster of what a bug touches, its own name where that is

@@ -1,5 +1,6 @@
 // Package setup is the stage that runs the repository's setup commands in the
-// sandbox and seals what they installed into /environment.
+// sandbox and seals what they installed into /environment, with the dependencies
+// of a compiled language in compiled form: every later task begins with them.
 package setup
 
 import (
@@ -12,6 +13,8 @@ import (
 	"github.com/repoexpert/operator/api/v1alpha1"
 	"github.com/repoexpert/operator/internal/artifact"
 	"github.com/repoexpert/operator/internal/contract"
+	"github.com/repoexpert/operator/internal/language"
+	"github.com/repoexpert/operator/internal/language/adapters"
 	"github.com/repoexpert/operator/internal/sandbox"
 	"github.com/repoexpert/operator/internal/snapshot"
 	"github.com/repoexpert/operator/internal/stage"
@@ -21,15 +24,20 @@ const (
 	commandTimeout = 30 * time.Minute
 	outputLimit    = 16 << 10
 	excerptBytes   = 300
-	workDir        = "setup"
+	workDir        = sandbox.TreeFolder
 )
 
 // Run runs the commands in order, each in a fresh shell in the repository's
-// root. The first that fails ends the stage with class RepositoryCode.
+// root. The first that fails ends the stage with class RepositoryCode; dependencies
+// that are missing after them end it with class Configuration.
 func Run(ctx context.Context, env stage.Env) (contract.StageResult, error) {
 	var result contract.StageResult
 	if err := putTree(ctx, env); err != nil {
 		return result, err
+	}
+	adapter, err := adapters.For(env.Spec.Recipe.Environment.Test.Framework)
+	if err != nil {
+		return result, stage.Fail(v1alpha1.FailureConfiguration, nil, "%s", err)
 	}
 	commands := env.Spec.Recipe.Environment.Setup
 	for i, command := range commands {
@@ -37,6 +45,13 @@ func Run(ctx context.Context, env stage.Env) (contract.StageResult, error) {
 		if err := runCommand(ctx, env.Agent, i, command, commandTimeout); err != nil {
 			return result, err
 		}
+	}
+	env.Progress(contract.Progress{Step: int64(len(commands)), Total: int64(len(commands)), Message: "compiling dependencies"})
+	if err := adapter.Precompile(ctx, env.Agent, workDir, commandTimeout); err != nil {
+		if errors.Is(err, language.ErrEnvironment) {
+			return result, stage.Fail(v1alpha1.FailureConfiguration, nil, "%s", err)
+		}
+		return result, err
 	}
 	draft, err := env.Store.Begin(env.Spec.Keys.Output(v1alpha1.StageSetup))
 	if err != nil {

@@ -87,7 +87,7 @@ func newWorld(t *testing.T, commands ...string) *world {
 				Snapshot: key("1"), BaseModel: key("2"), Environment: key("3"), Plan: key("4"),
 				Experience: key("5"), Dataset: key("6"), Model: key("7"), Evaluation: key("8"),
 			},
-			Recipe: v1alpha1.Recipe{Environment: v1alpha1.Environment{Setup: commands}},
+			Recipe: v1alpha1.Recipe{Environment: v1alpha1.Environment{Setup: commands, Test: v1alpha1.Test{Framework: v1alpha1.TestPytest}}},
 		},
 		Store: store, Agent: w.box, Log: slog.New(slog.DiscardHandler),
 		Progress: func(p contract.Progress) { w.progress = append(w.progress, p) },
@@ -156,7 +156,7 @@ func TestCommandsFillTheEnvironmentOfOtherBoxes(t *testing.T) {
 	for _, p := range w.progress {
 		steps = append(steps, p.Step)
 	}
-	if diff := cmp.Diff([]int64{0, 1, 2}, steps); diff != "" {
+	if diff := cmp.Diff([]int64{0, 1, 2, 3}, steps); diff != "" {
 		t.Errorf("progress (-want +got):\n%s", diff)
 	}
 

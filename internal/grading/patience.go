@@ -1,0 +1,48 @@
+package grading
+
+import (
+	"context"
+	"time"
+)
+
+const (
+	// patience is how long a broken tree's tests run before it is asked whether they
+	// take so long without the fault: one mutant in twenty never ends, and would
+	// burn the whole time limit.
+	patience = 30 * time.Second
+	// slowdown is how much longer than the whole tree's the tests of a broken one may
+	// take.
+	slowdown = 10
+)
+
+// within is the grader with another time limit.
+func (g *Grader) within(limit time.Duration) *Grader {
+	other := *g
+	other.timeout = limit
+	return &other
+}
+
+// broken runs tests on the broken tree. Tests that do not end in 30 seconds have
+// ten times as long as they take without the fault, within the time limit.
+func (g *Grader) broken(ctx context.Context, t Task, tests []string) (Grade, error) {
+	if g.timeout <= g.patience {
+		return g.grade(ctx, t, "", tests)
+	}
+	grade, err := g.within(g.patience).grade(ctx, t, "", tests)
+	if err != nil || grade.Reason != TimedOut {
+		return grade, err
+	}
+	spent := grade
+	whole := t
+	whole.Broken = t.Fixed
+	fixed, err := g.grade(ctx, whole, "", tests)
+	if err != nil {
+		return fixed, err
+	}
+	if limit := min(g.timeout, slowdown*fixed.Elapsed); fixed.Reason != TimedOut && limit > g.patience {
+		grade, err = g.within(limit).grade(ctx, t, "", tests)
+		spent.CPU, spent.Elapsed = spent.CPU+grade.CPU, spent.Elapsed+grade.Elapsed
+	}
+	grade.CPU, grade.Elapsed = spent.CPU+fixed.CPU, spent.Elapsed+fixed.Elapsed
+	return grade, err
+}
