@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -118,12 +119,12 @@ func (w workspace) downloadModules(ctx context.Context, checkout string) error {
 	return nil
 }
 
-func (w workspace) downloadAt(ctx context.Context, checkout, commit string) error {
+func (w workspace) downloadAt(ctx context.Context, checkout, commit string) (err error) {
 	dir, err := os.MkdirTemp(w.dir, "modules-")
 	if err != nil {
 		return err
 	}
-	defer os.RemoveAll(dir)
+	defer func() { err = errors.Join(err, os.RemoveAll(dir)) }()
 	for _, file := range []string{"go.mod", "go.sum"} {
 		content, err := w.output(ctx, checkout, "git", "show", commit+":"+file)
 		if err != nil {

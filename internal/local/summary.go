@@ -145,17 +145,25 @@ func (s *Session) Summarize() (Summary, error) {
 			return summary, err
 		}
 	}
+	summary.Units, err = s.checked(units)
+	return summary, err
+}
+
+// checked lists the units in order, without those that nobody asked for.
+// Experience counts all units that it knows.
+func (s *Session) checked(units map[v1alpha1.UnitName]*UnitFigures) ([]UnitFigures, error) {
+	var list []UnitFigures
 	for _, name := range slices.Sorted(maps.Keys(units)) {
 		if !s.asked(name) && units[name].Run == 0 {
-			continue // Experience counts all units that it knows
+			continue
 		}
 		units[name].Verified = max(units[name].Verified, units[name].Samples)
 		if err := units[name].check(); err != nil {
-			return summary, fmt.Errorf("the figures do not add up: %w", err)
+			return nil, fmt.Errorf("the figures do not add up: %w", err)
 		}
-		summary.Units = append(summary.Units, *units[name])
+		list = append(list, *units[name])
 	}
-	return summary, nil
+	return list, nil
 }
 
 func (s *Session) asked(name v1alpha1.UnitName) bool {
