@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -68,7 +67,7 @@ func (w workspace) prepare(ctx context.Context, s subject) (place, error) {
 		p.flags = append(p.flags, "--python-path", site)
 		return p, err
 	case v1alpha1.TestGo:
-		return p, w.downloadModules(ctx, p.checkout)
+		return p, w.run(ctx, p.checkout, "go", "mod", "download", "all")
 	default:
 		return p, fmt.Errorf("no set-up is known for %s", s.framework)
 	}
@@ -100,41 +99,6 @@ func (w workspace) pythonSite(ctx context.Context) (string, error) {
 	lock := w.root.Path("hack", "bench", "python.lock")
 	return site, w.run(ctx, w.dir, "python3", "-m", "pip", "install", "--quiet", "--disable-pip-version-check",
 		"--no-deps", "--upgrade", "--target", site, "-r", lock)
-}
-
-// moduleVersions is how many versions of go.mod, the newest, are made ready:
-// commits of the past need the modules of their time.
-const moduleVersions = 40
-
-func (w workspace) downloadModules(ctx context.Context, checkout string) error {
-	commits, err := w.output(ctx, checkout, "git", "log", "--first-parent", "--format=%H", fmt.Sprint("-", moduleVersions), "HEAD", "--", "go.mod")
-	if err != nil {
-		return err
-	}
-	for _, commit := range strings.Fields(commits) {
-		if err := w.downloadAt(ctx, checkout, commit); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-func (w workspace) downloadAt(ctx context.Context, checkout, commit string) (err error) {
-	dir, err := os.MkdirTemp(w.dir, "modules-")
-	if err != nil {
-		return err
-	}
-	defer func() { err = errors.Join(err, os.RemoveAll(dir)) }()
-	for _, file := range []string{"go.mod", "go.sum"} {
-		content, err := w.output(ctx, checkout, "git", "show", commit+":"+file)
-		if err != nil {
-			continue // this commit has no such file
-		}
-		if err := os.WriteFile(filepath.Join(dir, file), []byte(content), 0o644); err != nil {
-			return err
-		}
-	}
-	return w.run(ctx, dir, "go", "mod", "download", "all")
 }
 
 func (w workspace) run(ctx context.Context, dir, name string, args ...string) error {

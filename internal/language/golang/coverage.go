@@ -9,6 +9,7 @@ import (
 	"maps"
 	"path"
 	"slices"
+	"strconv"
 	"strings"
 
 	"golang.org/x/tools/cover"
@@ -17,9 +18,14 @@ import (
 )
 
 const (
-	profileFile = "cover.out"
-	// maxProfile in bytes: 100,000 blocks of 80.
-	maxProfile = 8 << 20
+	profileFolder = "cover"
+	// maxTogether tests are measured by one command: to start one costs as much as a
+	// short test.
+	maxTogether = 32
+	// maxProfile in bytes is what the profiles of one command should have, maxRead
+	// what they may: 800,000 blocks of 80.
+	maxProfile = 32 << 20
+	maxRead    = 64 << 20
 	// slowTest in seconds: a test that takes longer is not measured, and so no task
 	// runs it, which would cost more than a sample is worth. Measuring runs each test
 	// once more by itself: a few slow ones would take most of its time.
@@ -70,32 +76,62 @@ func (r *run) measurable(p *testPackage) []string {
 }
 
 func (r *run) measurePackage(ctx context.Context, p *testPackage, functions []string, found *collector) error {
-	before, err := r.profile(ctx, p, "^$")
+	none, err := r.profiles(ctx, p, []string{"^$"})
 	if err != nil {
 		return err
 	}
-	for _, function := range functions {
-		executed, err := r.profile(ctx, p, "^"+function+"$")
+	before, err := executed(none[0], r.tree)
+	if err != nil {
+		return fmt.Errorf("%w: %w", language.ErrForged, err)
+	}
+	// All profiles of a program list the same blocks.
+	together := min(maxTogether, max(1, maxProfile/(len(none[0])+1)))
+	for some := range slices.Chunk(functions, together) {
+		patterns := make([]string, len(some))
+		for n, function := range some {
+			patterns[n] = "^" + function + "$"
+		}
+		profiles, err := r.profiles(ctx, p, patterns)
 		if err != nil {
 			return err
 		}
-		for name, lines := range executed {
-			maps.DeleteFunc(lines, func(line int, _ bool) bool { return before[name][line] })
+		for n, function := range some {
+			lines, err := executed(profiles[n], r.tree)
+			if err != nil {
+				return fmt.Errorf("%w: %w", language.ErrForged, err)
+			}
+			for name := range lines {
+				maps.DeleteFunc(lines[name], func(line int, _ bool) bool { return before[name][line] })
+			}
+			found.add(p.functions[function]+"::"+function, lines)
 		}
-		found.add(p.functions[function]+"::"+function, executed)
 	}
 	return nil
 }
 
-// profile runs tests and returns the lines that were executed, by file; nothing
-// for a program that ended early.
-func (r *run) profile(ctx context.Context, p *testPackage, pattern string) (map[string]map[int]bool, error) {
+// each runs a program once for every pattern, one after another: $1 is the
+// program, $2 the folder of the profiles.
+const each = `program=$1 profiles=$2 n=0; shift 2
+for pattern; do
+  "$program" -test.paniconexit0 -test.count=1 "-test.run=$pattern" "-test.coverprofile=$profiles/$n"
+  n=$((n+1))
+done`
+
+// profiles runs the tests of each pattern in a program of its own and returns its
+// coverage profile; nothing for one that ended early.
+func (r *run) profiles(ctx context.Context, p *testPackage, patterns []string) ([][]byte, error) {
 	// A file of zero bytes shows that the program wrote none.
-	if err := r.box.WriteFiles(ctx, r.report, map[string][]byte{profileFile: nil}); err != nil {
+	empty := map[string][]byte{}
+	names := make([]string, len(patterns))
+	for n := range patterns {
+		names[n] = path.Join(profileFolder, strconv.Itoa(n))
+		empty[names[n]] = nil
+	}
+	if err := r.box.WriteFiles(ctx, r.report, empty); err != nil {
 		return nil, fmt.Errorf("preparing the coverage: %w", err)
 	}
-	result, err := r.execute(ctx, p.folder, buildOutput, p.program, "-test.paniconexit0", "-test.count=1",
-		"-test.run="+pattern, "-test.coverprofile="+absolute(r.box, r.report, profileFile))
+	args := append([]string{"sh", "-c", each, "each", p.program, absolute(r.box, r.report, profileFolder)}, patterns...)
+	result, err := r.execute(ctx, p.folder, buildOutput, args...)
 	if err != nil {
 		return nil, err
 	}
@@ -103,15 +139,15 @@ func (r *run) profile(ctx context.Context, p *testPackage, pattern string) (map[
 		r.ended = language.StateTimedOut
 		return nil, errEnded
 	}
-	files, err := r.box.ReadFiles(ctx, r.report, []string{profileFile}, maxProfile)
+	files, err := r.box.ReadFiles(ctx, r.report, names, maxRead)
 	if err != nil {
 		return nil, fmt.Errorf("%w: reading the coverage: %w", language.ErrForged, err)
 	}
-	lines, err := executed(files[profileFile], r.tree)
-	if err != nil {
-		return nil, fmt.Errorf("%w: %w", language.ErrForged, err)
+	profiles := make([][]byte, len(names))
+	for n, name := range names {
+		profiles[n] = files[name]
 	}
-	return lines, nil
+	return profiles, nil
 }
 
 // executed reads a coverage profile: the lines of every block that ran. Files that

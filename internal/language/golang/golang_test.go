@@ -1,7 +1,10 @@
 package golang
 
 import (
+	"context"
+	"fmt"
 	"io/fs"
+	"slices"
 	"strings"
 	"testing"
 	"testing/fstest"
@@ -11,6 +14,7 @@ import (
 
 	"github.com/repoexpert/operator/internal/language"
 	"github.com/repoexpert/operator/internal/language/conformance"
+	"github.com/repoexpert/operator/internal/sandbox"
 )
 
 func source(text string) *fstest.MapFile { return &fstest.MapFile{Data: []byte(text)} }
@@ -215,4 +219,43 @@ var endings = map[string]conformance.Ending{
 // forger prints a report of its own and ends the program before the tests.
 func forger(frames string, exit int) *fstest.MapFile {
 	return source("package m\n\nimport (\n\t\"os\"\n\t\"strings\"\n)\n\nfunc init() {\n\tif strings.HasSuffix(os.Args[0], \".test\") {\n\t\tos.Stdout.WriteString(\"\\x16" + frames + "\")\n\t\tos.Exit(" + string(rune('0'+exit)) + ")\n\t}\n}\n")
+}
+
+// counting counts the test programs that a box runs.
+type counting struct {
+	sandbox.Box
+	programs int
+}
+
+func (c *counting) Run(ctx context.Context, command sandbox.Command) (sandbox.Result, error) {
+	if slices.ContainsFunc(command.Args, func(arg string) bool { return strings.HasPrefix(arg, "-test.v=") }) {
+		c.programs++
+	}
+	return c.Box.Run(ctx, command)
+}
+
+// A test that kills its program costs two programs more, not one for every test.
+func TestOthersRunTogetherWithoutTheOneThatDies(t *testing.T) {
+	box := &counting{Box: conformance.StartBox(t)}
+	var tests strings.Builder
+	for n := range 20 {
+		body := ""
+		if n == 7 {
+			body = "panic(\"no\")"
+		}
+		fmt.Fprintf(&tests, "func TestN%d(t *testing.T) { %s }\n\n", n, body)
+	}
+	conformance.PutTree(t, box, "tree", fstest.MapFS{
+		"go.mod": source(goMod), "a_test.go": source("package m\n\nimport \"testing\"\n\n" + tests.String()),
+	})
+	report, err := New().RunTests(t.Context(), box, "tree", language.TestRequest{Timeout: time.Minute, Canary: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if passed, failed := report.Count(language.OutcomePassed), report.Count(language.OutcomeFailed); report.State != language.StateCompleted || passed != 19 || failed != 1 {
+		t.Errorf("%s, %d passed, %d failed, want 19 and 1", report.State, passed, failed)
+	}
+	if box.programs != 3 {
+		t.Errorf("%d test programs were run, want 3: all, all but one, and that one", box.programs)
+	}
 }

@@ -69,28 +69,59 @@ func (r *run) pattern(functions []string) string {
 	return "^(" + strings.Join(names, "|") + ")$"
 }
 
-// test runs what is wanted of a package.
+// maxDeaths is how often a package's tests are run together without those that
+// ended the program before.
+const maxDeaths = 3
+
+// test runs what is wanted of a package: together, and in programs of their own
+// those with which the program dies. Without any of these, or where there are too
+// many, all are run alone.
 func (r *run) test(ctx context.Context, p *testPackage) error {
-	functions := p.wanted
-	if len(functions) == len(p.functions) {
-		functions = nil
+	together, alone := p.wanted, []string{}
+	for range maxDeaths {
+		functions := together
+		if len(functions) == len(p.functions) {
+			functions = nil
+		}
+		whole, err := r.start(ctx, p, functions)
+		if err != nil {
+			return err
+		}
+		switch {
+		case whole.TimedOut:
+			r.take(p, whole.results)
+			r.ended = language.StateTimedOut
+			return errEnded
+		case whole.complete() && len(whole.started) > 0:
+			if err := r.accept(p, whole); err != nil {
+				return err
+			}
+			return r.eachAlone(ctx, p, alone)
+		case len(whole.started) == 0:
+			r.problem(p, whole.death())
+			return nil
+		}
+		suspects := whole.suspects(together)
+		alone = append(alone, suspects...)
+		together = slices.DeleteFunc(slices.Clone(together), func(function string) bool { return slices.Contains(suspects, function) })
+		if len(suspects) == 0 || len(together) == 0 {
+			break
+		}
 	}
-	whole, err := r.start(ctx, p, functions)
-	if err != nil {
-		return err
-	}
-	switch {
-	case whole.TimedOut:
-		r.take(p, whole.results)
-		r.ended = language.StateTimedOut
-		return errEnded
-	case whole.complete() && len(whole.started) > 0:
-		return r.accept(p, whole)
-	case len(whole.started) == 0:
-		r.problem(p, whole.death())
-		return nil
-	}
-	for _, function := range p.wanted {
+	return r.eachAlone(ctx, p, p.wanted)
+}
+
+// suspects are the functions that may have ended a program: those that failed, as
+// one that panics does, and those that did not end.
+func (p program) suspects(functions []string) []string {
+	return slices.DeleteFunc(slices.Clone(functions), func(function string) bool {
+		result, ended := p.results[function]
+		return !p.started[function] || ended && result.Outcome != language.OutcomeFailed
+	})
+}
+
+func (r *run) eachAlone(ctx context.Context, p *testPackage, functions []string) error {
+	for _, function := range functions {
 		if err := r.alone(ctx, p, function); err != nil {
 			return err
 		}
