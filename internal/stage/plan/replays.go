@@ -31,7 +31,9 @@ func (m *mine) replaysWanted() int {
 	return spareIfAny(max(units[v1alpha1.UnitEvolutionaryReplay], units[v1alpha1.UnitSemanticRuntimeAlignment]))
 }
 
-// replays lists real fixes first, then as many mutants as are wanted beyond them.
+// replays lists real fixes first, then twice as many mutants as bugs are wanted: of
+// all bugs that are tried, about half become a repair, and what is too much is not
+// tried.
 // A fix with its reversal is one cluster of work; what is held out is left out.
 func (m *mine) replays(fixes []task.Replay, seed int64) []task.Replay {
 	wanted := m.replaysWanted()
@@ -41,8 +43,7 @@ func (m *mine) replays(fixes []task.Replay, seed int64) []task.Replay {
 	trained := slices.DeleteFunc(fixes, func(r task.Replay) bool { return r.Side != task.SideTrain })
 	chosen := choose(trained, wanted, seed,
 		func(r task.Replay) string { return r.ID }, func(r task.Replay) string { return r.Cluster })
-	// Of the fixes many fail to run, so mutants are offered as if a part did.
-	return append(chosen, m.mutantsOf(max(wanted-len(chosen)/2, wanted/2))...)
+	return append(chosen, m.mutantsOf(2*wanted)...)
 }
 
 // sourceFiles lists the files in scope that can hold a fault.
