@@ -80,7 +80,17 @@ func New(config Config) *Grader {
 // it is what shows that the tests notice the fault. An error is the box's or the
 // environment's, not the patch's.
 func (g *Grader) GradePatch(ctx context.Context, t Task, patch string) (grade Grade, err error) {
-	return g.grade(ctx, t, patch, t.graded())
+	grade, err = g.grade(ctx, t, patch, t.graded())
+	if err != nil || !grade.Resolved || patch == "" || len(t.Control) == 0 {
+		return grade, err
+	}
+	control, err := g.control(ctx, t, patch)
+	grade.Elapsed += control.Elapsed
+	grade.CPU += control.CPU
+	if control.Reason != "" {
+		grade.Resolved, grade.Reason, grade.Failed, grade.Detail = false, control.Reason, control.Failed, control.Detail
+	}
+	return grade, err
 }
 
 // graded are the tests that grade a patch: before Check those of the task, after

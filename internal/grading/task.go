@@ -32,6 +32,9 @@ type Task struct {
 	// AlsoFailing are tests beyond those that a patch is graded with; Check fills
 	// it. They are hidden from an agent.
 	AlsoFailing []string
+	// Control are test functions of FailToPass that fail when they are made to;
+	// CheckControl fills it. A patch that makes one of them pass is refused.
+	Control []string
 }
 
 // Paths are the files that differ, in order.

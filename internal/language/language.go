@@ -29,6 +29,11 @@ type Adapter interface {
 	// what the language forces besides: as MaskBody. It is pure. Errors wrap ErrMask.
 	RemoveDefinitions(source []byte, definitions []Definition) ([]byte, error)
 
+	// MustFail changes a test function, named as in Definition.Name, so that it fails
+	// when it ends, whatever it found, and changes nothing else. It is pure. Errors
+	// wrap ErrMask where that cannot be done.
+	MustFail(source []byte, function string) ([]byte, error)
+
 	// Mutate lists the faults that can be put into functions of the named source
 	// files, ordered by path, start, operator and replacement; test files and files
 	// that do not parse have none. It parses the files and executes none; the same

@@ -104,6 +104,9 @@ func (m *implementations) admit(ctx context.Context, mask task.Mask) (grading.Ma
 	if grade, err = m.grader.CheckVisible(ctx, checked.Task); err != nil || !grade.Resolved {
 		return checked, refusedVisible, err
 	}
+	if checked.Task, _, err = m.grader.CheckControl(ctx, checked.Task); err != nil {
+		return checked, "", err
+	}
 	if grade, err = m.grader.GradePatch(ctx, checked.Task, checked.Gold()); err != nil || !grade.Resolved {
 		return checked, refusedGold, err
 	}

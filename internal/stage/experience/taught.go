@@ -79,11 +79,27 @@ func (w *workshop) lesson(ctx context.Context, l lesson) (outcome, error) {
 func solved(grader *grading.Grader, t grading.Task, verification string) func(context.Context, agent.Transcript) (verdict, error) {
 	return func(ctx context.Context, transcript agent.Transcript) (verdict, error) {
 		grade, err := grader.GradePatch(ctx, t, transcript.Submission)
+		if err == nil && grade.Resolved {
+			grade, err = controlled(ctx, grader, t, transcript.Submission, grade)
+		}
 		if err != nil || !grade.Resolved {
 			return refused("submission-"+string(grade.Reason), grade.Detail, grade.CPU), err
 		}
 		return verdict{verification: verification, cpu: grade.CPU}, nil
 	}
+}
+
+// controlled grades a success again, with a negative control: what a script
+// submits is the known answer, what a teacher does is not.
+func controlled(ctx context.Context, grader *grading.Grader, t grading.Task, submission string, first grading.Grade) (grading.Grade, error) {
+	t, control, err := grader.CheckControl(ctx, t)
+	first.CPU += control.CPU
+	if err != nil || len(t.Control) == 0 {
+		return first, err
+	}
+	grade, err := grader.GradePatch(ctx, t, submission)
+	grade.CPU += first.CPU
+	return grade, err
 }
 
 func (w *workshop) teachImplementation(ctx context.Context, t grading.Masked) (outcome, error) {

@@ -89,6 +89,10 @@ func measure(ctx context.Context, env stage.Env, m *mine) error {
 	if err := m.readHistory(ctx, env.Agent); err != nil {
 		return fmt.Errorf("reading the history: %w", err)
 	}
+	m.coverage = &language.Coverage{}
+	if !m.needsTests() {
+		return nil
+	}
 	s := suite{
 		adapter: m.adapter, box: env.Agent, progress: env.Progress,
 		paths:   m.recipe.Environment.Test.Paths,
@@ -99,6 +103,13 @@ func measure(ctx context.Context, env stage.Env, m *mine) error {
 	}
 	m.coverage, err = s.coverage(ctx, m.baseline.HashSeeds)
 	return err
+}
+
+// needsTests says whether something that is asked for is verified by tests. Facts
+// and explorations are not.
+func (m *mine) needsTests() bool {
+	units, kinds := m.asked()
+	return m.asksForReplays() || units[v1alpha1.UnitContextualImplementation] > 0 || kinds[v1alpha1.KindContextualImplementation].Name != ""
 }
 
 // mutate lists the faults that the units need: bugs to repair, and slips in the

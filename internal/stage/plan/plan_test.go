@@ -387,6 +387,24 @@ func TestIncludeAndExclude(t *testing.T) {
 	}
 }
 
+// Facts need no test: a tree whose tests do not even import has some.
+func TestFactsAloneNeedNoTests(t *testing.T) {
+	usePytest(t)
+	recipe := recipeOf()
+	recipe.Experience.Units = []v1alpha1.Unit{{Name: v1alpha1.UnitRepositoryRecall, Samples: 10}}
+	recipe.Evaluation.Kinds = []v1alpha1.EvaluationKind{{Name: v1alpha1.KindCodebaseQA, Tasks: 10}}
+	tree := copied(t, library)
+	for name := range tree {
+		if strings.HasPrefix(name, "tests/") && strings.HasSuffix(name, ".py") {
+			tree[name] = text("import nothing_of_this_name\n")
+		}
+	}
+	result := newWorld(t, tree, recipe).run(t)
+	if result.Counts["facts"] == 0 || result.Counts["tests"] != 0 {
+		t.Errorf("counts %v, want facts and no tests", result.Counts)
+	}
+}
+
 func text(content string) *fstest.MapFile { return &fstest.MapFile{Data: []byte(content)} }
 
 func TestRefusals(t *testing.T) {
