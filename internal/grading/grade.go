@@ -1,6 +1,7 @@
 package grading
 
 import (
+	"strings"
 	"time"
 
 	"github.com/repoexpert/operator/internal/language"
@@ -73,6 +74,10 @@ func judge(report *language.TestReport, tests []string) Grade {
 		}
 	}
 	grade.Reason = reason(report.State, len(grade.Failed), missing)
+	if grade.Detail == "" && stateReason(report.State) != Resolved {
+		lines := strings.Split(strings.TrimSpace(report.Output), "\n")
+		grade.Detail = excerpt(lines[len(lines)-1])
+	}
 	grade.Resolved = grade.Reason == Resolved
 	return grade
 }

@@ -59,10 +59,11 @@ func (c *Coverage) Breadth() map[string]int {
 }
 
 // Both is what each test executed according to both coverages. Tests with
-// threads, time limits or sets take other ways in other runs; what it lists hangs
-// on none of these, as far as the two show. Lines are grouped anew, in order.
-func (c *Coverage) Both(other *Coverage) *Coverage {
-	both := &Coverage{Files: map[string][]CoverageGroup{}}
+// threads, time limits or sets take other ways in other runs: unsteady are those
+// of both for which the two differ, in order. Lines are grouped anew, in order.
+func (c *Coverage) Both(other *Coverage) (both *Coverage, unsteady []string) {
+	both = &Coverage{Files: map[string][]CoverageGroup{}}
+	differ := map[int]bool{}
 	index := map[string]int{}
 	for _, id := range c.Tests {
 		if slices.Contains(other.Tests, id) {
@@ -70,8 +71,12 @@ func (c *Coverage) Both(other *Coverage) *Coverage {
 			both.Tests = append(both.Tests, id)
 		}
 	}
-	for path := range c.Files {
+	paths := slices.Concat(slices.Collect(maps.Keys(c.Files)), slices.Collect(maps.Keys(other.Files)))
+	slices.Sort(paths)
+	for _, path := range slices.Compact(paths) {
 		of, against := c.byLine(path, index), other.byLine(path, index)
+		mark(differ, of, against)
+		mark(differ, against, of)
 		for line, tests := range of {
 			of[line] = slices.DeleteFunc(tests, func(test int) bool { return !slices.Contains(against[line], test) })
 		}
@@ -79,7 +84,22 @@ func (c *Coverage) Both(other *Coverage) *Coverage {
 			both.Files[path] = groups
 		}
 	}
-	return both
+	for _, test := range slices.Sorted(maps.Keys(differ)) {
+		unsteady = append(unsteady, both.Tests[test])
+	}
+	slices.Sort(unsteady)
+	return both, unsteady
+}
+
+// mark notes the tests that executed a line here and not there.
+func mark(differ map[int]bool, here, there map[int][]int) {
+	for line, tests := range here {
+		for _, test := range tests {
+			if !slices.Contains(there[line], test) {
+				differ[test] = true
+			}
+		}
+	}
 }
 
 // byLine lists, by another index, the tests that executed each line of a file.

@@ -28,10 +28,15 @@ func TestCoverageOfBoth(t *testing.T) {
 			"m.py": {{Lines: []int{1}, Tests: []int{0, 1}}, {Lines: []int{3}, Tests: []int{0}}, {Lines: []int{4}, Tests: []int{1}}},
 		},
 	}
-	if diff := cmp.Diff(want, first.Both(second)); diff != "" {
+	both, unsteady := first.Both(second)
+	if diff := cmp.Diff(want, both); diff != "" {
 		t.Error(diff)
 	}
-	if diff := cmp.Diff(first, first.Both(first)); diff != "" {
-		t.Errorf("a coverage and itself:\n%s", diff)
+	if diff := cmp.Diff([]string{"a"}, unsteady); diff != "" {
+		t.Errorf("unsteady: %s", diff)
+	}
+	both, unsteady = first.Both(first)
+	if diff := cmp.Diff(first, both); diff != "" || len(unsteady) > 0 {
+		t.Errorf("a coverage and itself: %v\n%s", unsteady, diff)
 	}
 }

@@ -136,6 +136,9 @@ const (
 	ReasonFailing = "failing"
 	ReasonFlaky   = "flaky"
 	ReasonSkipped = "skipped"
+	// ReasonUnsteady: the test executes other lines in other runs, so that with a
+	// fault it fails in one and not in the next.
+	ReasonUnsteady = "unsteady"
 )
 
 // ExcludedTest is a test that failed, differed between runs, or was skipped.

@@ -86,6 +86,11 @@ def arguments(request):
         "-pno:randomly",
         "--continue-on-collection-errors",
         "--color=no",
+        # What threads and finalizers raise comes at any time, and to tell it parses source in
+        # a thread. That can break the parser for the report of a failure in another one
+        # ("AST constructor recursion depth mismatch", python/cpython issue 106905).
+        "-pno:threadexception",
+        "-pno:unraisableexception",
         "--tb=short",
         "-q",
     ] + ["./" + path for path in request["paths"]]

@@ -296,6 +296,22 @@ func TestKeptOptions(t *testing.T) {
 	}
 }
 
+// Plug-ins that parse source in the threads of tests are off: two parsers at once
+// break each other, and the whole run with them.
+func TestThreadsParseNothing(t *testing.T) {
+	usePytest(t)
+	box := conformance.StartBox(t)
+	conformance.PutTree(t, box, "tree", fstest.MapFS{"test_a.py": file(
+		"import pytest\n\n\n@pytest.mark.parametrize('name', ['threadexception', 'unraisableexception'])\ndef test_a(request, name):\n    assert not request.config.pluginmanager.hasplugin(name)\n")})
+	report, err := New().RunTests(t.Context(), box, "tree", language.TestRequest{Timeout: time.Minute, Canary: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if report.Count(language.OutcomePassed) != 2 {
+		t.Errorf("%+v", report.Tests)
+	}
+}
+
 func write(t *testing.T, place, text string) {
 	t.Helper()
 	if err := os.MkdirAll(filepath.Dir(place), 0o750); err != nil {

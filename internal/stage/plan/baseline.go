@@ -106,30 +106,40 @@ func (s suite) baseline(ctx context.Context, testFiles int) (task.Baseline, erro
 	return baseline, enough(baseline, reports[0])
 }
 
-// coverage says what the tests execute, with one hash seed as with another: what a
-// test executes by chance is nothing to rely on.
-func (s suite) coverage(ctx context.Context, seeds []uint32) (*language.Coverage, error) {
-	var coverage *language.Coverage
+// coverage says what the tests execute, with one hash seed as with another, and
+// which tests execute different lines: these are nothing to rely on.
+func (s suite) coverage(ctx context.Context, seeds []uint32) (coverage *language.Coverage, unsteady []string, err error) {
 	for n := range coverageRuns {
 		s.progress(contract.Progress{Step: int64(len(seeds) + n), Total: int64(len(seeds) + coverageRuns), Message: "coverage"})
 		report, err := s.run(ctx, language.TestRequest{Coverage: true, Timeout: coverageFactor * s.timeout, HashSeed: seeds[n]})
 		if err != nil {
-			return nil, err
+			return nil, nil, err
 		}
 		if report.Coverage == nil {
-			return nil, stage.Fail(v1alpha1.FailureRepositoryCode, nil,
+			return nil, nil, stage.Fail(v1alpha1.FailureRepositoryCode, nil,
 				"the tests in %s do not end when coverage is measured (%s): %s", s.where(), report.State, plain(lastLine(report.Output)))
 		}
 		if coverage == nil {
 			coverage = report.Coverage
 		} else {
-			coverage = coverage.Both(report.Coverage)
+			coverage, unsteady = coverage.Both(report.Coverage)
 		}
 		if report.Elapsed > longSuite {
 			break
 		}
 	}
-	return coverage, nil
+	return coverage, unsteady, nil
+}
+
+// exclude takes tests out of those that can be relied on.
+func exclude(baseline *task.Baseline, tests []string, reason string) {
+	for _, id := range tests {
+		if at, stable := slices.BinarySearch(baseline.Stable, id); stable {
+			baseline.Stable = slices.Delete(baseline.Stable, at, at+1)
+			baseline.Excluded = append(baseline.Excluded, task.ExcludedTest{ID: id, Reason: reason})
+		}
+	}
+	slices.SortFunc(baseline.Excluded, func(a, b task.ExcludedTest) int { return cmp.Compare(a.ID, b.ID) })
 }
 
 // usable refuses a run that says nothing about single tests.

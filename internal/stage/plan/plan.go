@@ -101,8 +101,12 @@ func measure(ctx context.Context, env stage.Env, m *mine) error {
 	if m.baseline, err = s.baseline(ctx, testFiles); err != nil {
 		return err
 	}
-	m.coverage, err = s.coverage(ctx, m.baseline.HashSeeds)
-	return err
+	var unsteady []string
+	if m.coverage, unsteady, err = s.coverage(ctx, m.baseline.HashSeeds); err != nil {
+		return err
+	}
+	exclude(&m.baseline, unsteady, task.ReasonUnsteady)
+	return nil
 }
 
 // needsTests says whether something that is asked for is verified by tests. Facts
