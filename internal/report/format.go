@@ -26,6 +26,8 @@ func optional[T any](value *T, format func(T) string, otherwise string) string {
 	return format(*value)
 }
 
+func whole(value float64) string { return fmt.Sprintf("%.0f", value) }
+
 func decimal(value float64) string { return fmt.Sprintf("%.1f", value) }
 
 // chance formats a p value.

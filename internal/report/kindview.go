@@ -16,7 +16,7 @@ type kindView struct {
 	Scores, GroupPlot                       Plot
 	Guess, Majority                         string
 	Arms                                    []armRow
-	HasMacro, HasEpisodes                   bool
+	HasMacro                                bool
 	Legend                                  []legend
 	Groups                                  []groupRow
 	Comparisons                             []comparisonRow
@@ -25,7 +25,8 @@ type kindView struct {
 	Models                                  []string
 	Tasks                                   []taskRow
 	LeftOut                                 string
-	Episodes                                []episode
+	Episodes                                []episodeRow
+	Excerpts                                []excerpt
 }
 
 type armRow struct{ Model, Class, Solved, Percent, Interval, Macro string }
@@ -43,22 +44,20 @@ type groupRow struct {
 
 type comparisonRow struct{ With, Gained, Lost, McNemar string }
 
-type effortRow struct {
-	Model, SecondsPerSolved, TokensPerSolved, Seconds, Tokens string
-	Turns, FormatErrors, Empty, Endings                       string
-}
+type effortRow struct{ Model, SecondsPerSolved, TokensPerSolved, Seconds, Read, Written string }
+
+type episodeRow struct{ Model, Turns, FormatErrors, Empty, Endings string }
 
 func newKindView(k Kind, anchor string) kindView {
 	v := kindView{
 		Anchor: anchor, Title: kindTitle(k.Name), Name: shown(string(k.Name), maxLabel), Measures: shown(k.Measures, MaxText),
 		Sampling: sampling(k.Sampling), Headline: headline(k), Scores: scorePlot(k),
 		Guess: optional(k.Guess, percent, ""), Majority: optional(k.Majority, percent, ""),
-		Comparisons: comparisons(k.Comparisons), Effort: effort(k.Arms),
+		Comparisons: comparisons(k.Comparisons), Effort: efforts(k.Arms), Episodes: episodes(k.Arms),
 	}
 	for _, a := range k.Arms {
 		v.Arms = append(v.Arms, newArmRow(a))
 		v.HasMacro = v.HasMacro || a.Macro != nil
-		v.HasEpisodes = v.HasEpisodes || a.Effort != nil && a.Effort.Episodes != nil
 		if !isControl(a.Name) {
 			v.Models = append(v.Models, armTitle(a.Name))
 			v.Legend = append(v.Legend, legend{armTitle(a.Name), armClass(a.Name), a.Name == v1alpha1.ArmServed})
@@ -128,23 +127,29 @@ func groups(k Kind) []groupRow {
 	return rows
 }
 
-func effort(arms []Arm) []effortRow {
+func efforts(arms []Arm) []effortRow {
 	var rows []effortRow
 	for _, a := range arms {
-		if a.Effort == nil {
-			continue
+		if e := a.Effort; e != nil {
+			rows = append(rows, effortRow{
+				Model: armTitle(a.Name), SecondsPerSolved: optional(e.SecondsPerSolved, decimal, "none solved"),
+				TokensPerSolved: optional(e.TokensPerSolved, whole, "none solved"), Seconds: decimal(e.Seconds),
+				Read: fmt.Sprint(e.PromptTokens), Written: fmt.Sprint(e.CompletionTokens),
+			})
 		}
-		e := *a.Effort
-		r := effortRow{
-			Model: armTitle(a.Name), SecondsPerSolved: optional(e.SecondsPerSolved, decimal, "none solved"),
-			TokensPerSolved: optional(e.TokensPerSolved, decimal, "none solved"), Seconds: decimal(e.Seconds),
-			Tokens: fmt.Sprintf("%d read, %d written", e.PromptTokens, e.CompletionTokens),
+	}
+	return rows
+}
+
+func episodes(arms []Arm) []episodeRow {
+	var rows []episodeRow
+	for _, a := range arms {
+		if a.Effort != nil && a.Effort.Episodes != nil {
+			e := a.Effort.Episodes
+			rows = append(rows, episodeRow{
+				armTitle(a.Name), fmt.Sprint(e.Turns), fmt.Sprint(e.FormatErrors), fmt.Sprint(e.EmptySubmissions), endings(e.Endings),
+			})
 		}
-		if e.Episodes != nil {
-			r.Turns, r.FormatErrors, r.Empty = fmt.Sprint(e.Episodes.Turns), fmt.Sprint(e.Episodes.FormatErrors), fmt.Sprint(e.Episodes.EmptySubmissions)
-			r.Endings = endings(e.Episodes.Endings)
-		}
-		rows = append(rows, r)
 	}
 	return rows
 }

@@ -54,7 +54,7 @@ func newVerdict(d *Decision) verdict {
 	}
 	v := verdict{
 		Word: "Not promoted", Class: "reject", Reason: shown(d.Reason, maxReason),
-		Source: fmt.Sprintf("Decided %s by the gate %s, in run %s.", shown(d.Time, maxLabel), shown(d.GateDigest, maxLabel), shown(d.Run, maxLabel)),
+		Source: fmt.Sprintf("Decided %s in run %s.", shown(d.Time, maxLabel), shown(d.Run, maxLabel)),
 	}
 	switch d.Decision {
 	case v1alpha1.DecisionPromote:
@@ -131,11 +131,15 @@ func provenance(r Report) []row {
 	if r.Record.ServedDigest != "" {
 		served = shown(r.Record.ServedDigest, maxLabel)
 	}
-	return []row{
+	rows := []row{
 		{"Report, version of the schema", fmt.Sprint(r.Version)},
 		{"Fingerprint of the evaluation", shown(r.Record.Fingerprint, maxLabel)},
 		{"Candidate", shown(r.Record.CandidateDigest, maxLabel)},
 		{"Served model", served},
-		{"Protocol", shown(r.Record.Protocol, MaxText)},
+		{"Record", shown(r.Record.Protocol, MaxText)},
 	}
+	if r.Decision != nil {
+		rows = append(rows, row{"Gate", shown(r.Decision.GateDigest, maxLabel)})
+	}
+	return rows
 }

@@ -15,6 +15,7 @@ const (
 	textOffset = 15
 	lineOffset = 29
 	axisHeight = 24
+	guideHalf  = 9
 )
 
 // Plot is a chart of shares from 0 to 100 %: a row for each arm or group, a bar
@@ -30,11 +31,12 @@ type Plot struct {
 
 // PlotRow is one row. From and To are across, the others down.
 type PlotRow struct {
-	Label, Value        string
-	TextY, LineY, GridY int
-	From, To            float64
-	Marks               []Mark
-	Class               string
+	Label, Value       string
+	TextY, LineY       int
+	GuideTop, GuideEnd int
+	From, To           float64
+	Marks              []Mark
+	Class              string
 }
 
 // Mark is one model's share. Its shape tells models apart without colour.
@@ -45,7 +47,7 @@ type Mark struct {
 	Square bool
 }
 
-// Guide is a line down all rows.
+// Guide is a line across every row's bar.
 type Guide struct {
 	X     float64
 	Class string
@@ -70,7 +72,8 @@ func newPlot(title string, rows []PlotRow) Plot {
 	p := Plot{Title: title, Rows: rows, Axis: rowHeight * len(rows)}
 	for i := range rows {
 		top := i * rowHeight
-		rows[i].TextY, rows[i].LineY, rows[i].GridY = top+textOffset, top+lineOffset, top+rowHeight
+		rows[i].TextY, rows[i].LineY = top+textOffset, top+lineOffset
+		rows[i].GuideTop, rows[i].GuideEnd = top+lineOffset-guideHalf, top+lineOffset+guideHalf
 	}
 	p.Height, p.TickText = p.Axis+axisHeight, p.Axis+16
 	for i, text := range []string{"0", "25", "50", "75", "100 %"} {

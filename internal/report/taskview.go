@@ -17,8 +17,8 @@ type taskCell struct {
 	Model, Word, Class, Answer, Note, Link string
 }
 
-// episode is an excerpt.
-type episode struct {
+// excerpt is the end of an episode.
+type excerpt struct {
 	Anchor, Task, Model, Word string
 	Turns                     []Turn
 }
@@ -55,11 +55,11 @@ func (v *kindView) cell(name v1alpha1.ArmName, t Task, anchor string) taskCell {
 		return c
 	}
 	c.Link = anchor
-	e := episode{Anchor: anchor, Task: shown(t.ID, maxLabel), Model: c.Model, Word: c.Word}
+	e := excerpt{Anchor: anchor, Task: shown(t.ID, maxLabel), Model: c.Model, Word: c.Word}
 	for _, turn := range r.Excerpt[:min(len(r.Excerpt), maxTurns)] {
 		e.Turns = append(e.Turns, Turn{shown(turn.Role, maxLabel), shown(turn.Text, maxTurn)})
 	}
-	v.Episodes = append(v.Episodes, e)
+	v.Excerpts = append(v.Excerpts, e)
 	return c
 }
 
