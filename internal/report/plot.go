@@ -76,14 +76,8 @@ func newPlot(title string, rows []PlotRow) Plot {
 		rows[i].GuideTop, rows[i].GuideEnd = top+lineOffset-guideHalf, top+lineOffset+guideHalf
 	}
 	p.Height, p.TickText = p.Axis+axisHeight, p.Axis+16
-	for i, text := range []string{"0", "25", "50", "75", "100 %"} {
-		anchor := "middle"
-		if i == 0 {
-			anchor = "start"
-		} else if i == 4 {
-			anchor = "end"
-		}
-		p.Ticks = append(p.Ticks, Tick{X: across(25 * float64(i)), Text: text, Anchor: anchor})
+	p.Ticks = []Tick{
+		{across(0), "0", "start"}, {across(25), "25", "middle"}, {across(50), "50", "middle"}, {across(75), "75", "middle"}, {across(100), "100 %", "end"},
 	}
 	return p
 }
