@@ -2,10 +2,13 @@ package main
 
 import (
 	"io"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 
 	"github.com/repoexpert/operator/api/v1alpha1"
+	"github.com/repoexpert/operator/internal/report"
 )
 
 func TestCluster(t *testing.T) {
@@ -56,5 +59,37 @@ func TestDescribeCounts(t *testing.T) {
 	want := "SoftwareDesign=4 of 7 EvolutionaryReplay=0 of 2 tests=445 (reused)"
 	if got != want {
 		t.Errorf("got %q, want %q", got, want)
+	}
+}
+
+// The summary's figures and the page are those of the report.
+func TestReport(t *testing.T) {
+	guess, majority := 13.1, 22.5
+	kind := report.NewKind(v1alpha1.KindRecord{
+		Name: v1alpha1.KindCodebaseQA, Arms: []v1alpha1.ArmRecord{{Name: v1alpha1.ArmCandidate, Successes: "110"}},
+	})
+	kind.Guess, kind.Majority = &guess, &majority
+	kind.Compositions = []report.Arm{{Name: v1alpha1.ArmCandidate, Score: report.NewScore(9, 13)}}
+	r := report.Report{
+		Version: report.Version, Kinds: []report.Kind{kind}, Run: report.Run{Repository: "http://git/boltons.git", Commit: strings.Repeat("5", 40)},
+		Decision: &report.Decision{Decision: v1alpha1.DecisionPromote, Reason: "it is better"},
+		Record:   v1alpha1.EvaluationRecord{Protocol: "Tasks: held-out functions"},
+	}
+	var out strings.Builder
+	if err := describeEvaluation(&out, r); err != nil {
+		t.Fatal(err)
+	}
+	for _, want := range []string{"candidate", "2 of 3", "13.1 %, always the commonest answer 22.5 %", "9 of 13, not part of the score", "Tasks: held-out functions"} {
+		if !strings.Contains(out.String(), want) {
+			t.Errorf("the summary lacks %q:\n%s", want, out.String())
+		}
+	}
+	folder := filepath.Join(t.TempDir(), "bin")
+	name, err := writePage(folder, r)
+	if err != nil || name != filepath.Join(folder, "report-555555555555.html") {
+		t.Fatal(name, err)
+	}
+	if page, err := os.ReadFile(name); err != nil || !strings.Contains(string(page), "it is better") {
+		t.Errorf("%v:\n%s", err, page)
 	}
 }

@@ -39,7 +39,11 @@ func (d *demo) summarize(ctx context.Context, cluster *local.Cluster, o outcome)
 		}
 		fmt.Fprintf(&out, "%-28s %8s  %s\n", "stage "+string(stage.Name), strings.TrimPrefix(duration(stage), " in "), note)
 	}
-	err := errors.Join(describeData(ctx, &out, cluster, o), describeEvaluation(ctx, &out, cluster, o))
+	measured, readErr := readReport(ctx, cluster, o)
+	err := errors.Join(describeData(ctx, &out, cluster, o), readErr)
+	if measured != nil {
+		err = errors.Join(err, describeEvaluation(&out, *measured))
+	}
 	if v := o.run.Status.Verdict; v != nil {
 		fmt.Fprintf(&out, "\nverdict: %s: %s\n", v.Decision, v.Reason)
 	}
@@ -47,6 +51,11 @@ func (d *demo) summarize(ctx context.Context, cluster *local.Cluster, o outcome)
 		fmt.Fprintf(&out, "endpoint: %s, model %s\n", e.URL, e.Model)
 	}
 	err = errors.Join(err, askEndpoint(ctx, &out, cluster, o))
+	if measured != nil {
+		page, writeErr := writePage(d.root.Path("bin"), *measured)
+		err = errors.Join(err, writeErr)
+		fmt.Fprintf(&out, "\nreport: %s\n", page)
+	}
 	d.display.plain(out.String())
 	return err
 }
@@ -132,42 +141,4 @@ func firstQuestions(records string) ([]question, error) {
 func firstLine(text string) string {
 	line, _, _ := strings.Cut(strings.TrimSpace(text), "\n")
 	return fmt.Sprintf("%.100s", line)
-}
-
-// describeEvaluation shows what each arm answered, from the evaluation's report.
-func describeEvaluation(ctx context.Context, out io.Writer, cluster *local.Cluster, o outcome) error {
-	stage := pipeline.Stage(&o.run.Status, v1alpha1.StageEvaluate)
-	if stage == nil || o.run.Status.Evaluation == nil {
-		return nil
-	}
-	content, err := cluster.ReadArtifact(ctx, namespace, expertName, path.Join(contract.EvaluationsFolder, stage.Key, evaluate.ReportFile))
-	if err != nil {
-		return err
-	}
-	var report evaluate.Report
-	if err := json.Unmarshal([]byte(content), &report); err != nil {
-		return fmt.Errorf("read the evaluation's report: %w", err)
-	}
-	table := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
-	for _, kind := range report.Record.Kinds {
-		fmt.Fprintf(table, "\n%s\n", kind.Name)
-		for _, arm := range kind.Arms {
-			fmt.Fprintf(table, "  %s\t%d of %d\n", arm.Name, strings.Count(arm.Successes, "1"), len(arm.Successes))
-		}
-		if kind.Name == v1alpha1.KindCodebaseQA {
-			fmt.Fprintf(table, "  by guessing\t%.1f %%, always the commonest answer %.1f %%\n", float64(kind.GuessPermille)/10, float64(kind.MajorityPermille)/10)
-			describeCompositions(table, report)
-		}
-	}
-	fmt.Fprintf(table, "\n%s\n", report.Record.Protocol)
-	return table.Flush()
-}
-
-// describeCompositions shows questions that join two trained facts. They decide
-// nothing.
-func describeCompositions(out io.Writer, report evaluate.Report) {
-	for _, arm := range slices.Sorted(maps.Keys(report.Compositions)) {
-		score := report.Compositions[arm]
-		fmt.Fprintf(out, "  %s, two facts joined\t%d of %d, not part of the score\n", arm, score.Solved, score.Tasks)
-	}
 }

@@ -69,5 +69,9 @@ func (Transformers) Fields(sampling v1alpha1.Sampling, maxTokens int32) map[stri
 	return map[string]any{"max_tokens": maxTokens, "generation_config": string(text)}
 }
 
+// SamplingVersion tells the settings behind the API's names of sampling apart, of
+// all engines. Raise it when Fields gives a name other settings.
+const SamplingVersion = 1
+
 // paperSampling is how the method's paper draws answers (arXiv 2601.21649).
 var paperSampling = map[string]any{"temperature": 1.0, "top_p": 0.8, "top_k": 20, "repetition_penalty": 1.05}

@@ -24,7 +24,7 @@ const (
 	experienceVersion  = "experience/4"
 	datasetVersion     = "dataset/3"
 	modelVersion       = "model/1"
-	evaluationVersion  = "evaluation/4"
+	evaluationVersion  = "evaluation/5"
 	runVersion         = "run/1"
 )
 

@@ -8,6 +8,7 @@ import (
 	"github.com/repoexpert/operator/api/v1alpha1"
 	"github.com/repoexpert/operator/internal/engine"
 	"github.com/repoexpert/operator/internal/process"
+	"github.com/repoexpert/operator/internal/recall"
 	"github.com/repoexpert/operator/internal/recipe"
 	"github.com/repoexpert/operator/internal/stage"
 )
@@ -73,7 +74,7 @@ func (e *evaluation) record() v1alpha1.EvaluationRecord {
 	spec := e.env.Spec
 	record := v1alpha1.EvaluationRecord{
 		Fingerprint:     e.fingerprint(),
-		Protocol:        fmt.Sprintf("%s: held-out functions; CodebaseQA: %s", holdout(spec.Recipe.Evaluation.Holdout), scoreLabel),
+		Protocol:        fmt.Sprintf("%s: held-out functions; CodebaseQA: %s", holdout(spec.Recipe.Evaluation.Holdout), recall.ScoreLabel),
 		CandidateDigest: spec.Inputs[spec.Keys.Output(v1alpha1.StageTrain)],
 	}
 	if spec.Served != nil {

@@ -2,7 +2,6 @@ package evaluate
 
 import (
 	"encoding/base64"
-	"encoding/json"
 	"errors"
 	"os"
 	"path/filepath"
@@ -129,20 +128,7 @@ func (w *world) checkFiles(facts int) {
 	if want := 2*(facts+composed) + 4*2; len(records) != want {
 		w.t.Errorf("got %d records, want %d", len(records), want)
 	}
-	content, err := os.ReadFile(filepath.Join(folder, ReportFile))
-	if err != nil {
-		w.t.Fatal(err)
-	}
-	var r Report
-	if err := json.Unmarshal(content, &r); err != nil {
-		w.t.Fatal(err)
-	}
-	if got := r.Kinds[0].Arms[v1alpha1.ArmCandidate]; got != (Score{facts, facts}) {
-		w.t.Errorf("report says %+v", got)
-	}
-	if p := r.Kinds[0].McNemar[v1alpha1.ArmBase]; p <= 0 || p > 0.05 {
-		w.t.Errorf("McNemar %v", p)
-	}
+	w.checkReport(folder, facts)
 }
 
 // checkRepeats evaluates again: the record comes from the volume, no model is

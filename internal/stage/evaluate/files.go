@@ -13,7 +13,6 @@ import (
 	"github.com/repoexpert/operator/api/v1alpha1"
 	"github.com/repoexpert/operator/internal/agent"
 	"github.com/repoexpert/operator/internal/engine"
-	"github.com/repoexpert/operator/internal/gate"
 	"github.com/repoexpert/operator/internal/grading"
 	"github.com/repoexpert/operator/internal/recall"
 	"github.com/repoexpert/operator/internal/task"
@@ -22,16 +21,12 @@ import (
 // Files of an evaluation.
 const (
 	recordFile = "record.line"
-	// ReportFile is a Report, for people.
+	// ReportFile is a report.Report, PageFile the same for people.
 	ReportFile = "report.json"
+	PageFile   = "report.html"
 	// RecordsFile has one line for each task and arm.
 	RecordsFile = "records.jsonl"
 )
-
-const scoreLabel = recall.ScoreLabel
-
-// reportVersion is that of report.json.
-const reportVersion = 1
 
 // maxTranscript bounds the messages of one episode in records.jsonl, in bytes;
 // the middle is what goes.
@@ -45,7 +40,7 @@ func (e *evaluation) write(folder, line string) error {
 	if err := task.WriteFile(filepath.Join(folder, RecordsFile), e.taskRecords()); err != nil {
 		return fmt.Errorf("write the records: %w", err)
 	}
-	if err := writeJSON(filepath.Join(folder, ReportFile), e.report()); err != nil {
+	if err := writeReport(folder, e.report()); err != nil {
 		return err
 	}
 	return writeJSON(filepath.Join(folder, engine.ProbesFile), e.probes())
@@ -74,112 +69,6 @@ func (e *evaluation) fingerprint() string {
 func sha256Text(text string) string {
 	sum := sha256.Sum256([]byte(text))
 	return "sha256:" + hex.EncodeToString(sum[:])
-}
-
-// Report is report.json, for people and dashboards.
-type Report struct {
-	Version int                       `json:"version"`
-	Commit  string                    `json:"commit"`
-	Record  v1alpha1.EvaluationRecord `json:"record"`
-	Kinds   []KindReport              `json:"kinds"`
-	// Compositions of two trained facts, which were never trained in any form.
-	Compositions map[v1alpha1.ArmName]Score `json:"compositions,omitempty"`
-	// NotCompared counts facts that the served model does not know or knows with
-	// another answer; they were not asked.
-	NotCompared int `json:"notCompared,omitempty"`
-	// Refused counts held-out functions that are no task, by reason.
-	Refused map[string]int `json:"refused,omitempty"`
-}
-
-// KindReport is one kind of task.
-type KindReport struct {
-	Name v1alpha1.KindName `json:"name"`
-	// Label says what the score means.
-	Label  string                                `json:"label"`
-	Arms   map[v1alpha1.ArmName]Score            `json:"arms"`
-	Groups map[string]map[v1alpha1.ArmName]Score `json:"groups,omitempty"`
-	Guess  map[recall.Kind]recall.Baseline       `json:"baselines,omitempty"`
-	// McNemar is the exact one-sided test of the candidate against each reference.
-	McNemar map[v1alpha1.ArmName]float64 `json:"mcnemar"`
-}
-
-// Score counts the tasks that were solved.
-type Score struct {
-	Solved int `json:"solved"`
-	Tasks  int `json:"tasks"`
-}
-
-func (e *evaluation) report() Report {
-	r := Report{Version: reportVersion, Commit: e.env.Spec.Commit, Record: e.record()}
-	for _, kind := range r.Record.Kinds {
-		k := reportKind(kind)
-		if kind.Name == v1alpha1.KindCodebaseQA {
-			k.Label, k.Guess = scoreLabel, e.qa.baseline
-		}
-		r.Kinds = append(r.Kinds, k)
-	}
-	if e.qa != nil {
-		r.NotCompared = e.qa.notCompared
-		r.Compositions = map[v1alpha1.ArmName]Score{}
-		for name, replies := range e.qa.composedReplies {
-			r.Compositions[name] = scoreOf(successes(replies, func(r reply) bool { return r.Correct }), nil)
-		}
-	}
-	if e.masks != nil {
-		r.Refused = e.masks.refused
-	}
-	return r
-}
-
-func reportKind(kind v1alpha1.KindRecord) KindReport {
-	k := KindReport{
-		Name: kind.Name, Label: "held-out functions written and graded by their tests",
-		Arms: map[v1alpha1.ArmName]Score{}, McNemar: map[v1alpha1.ArmName]float64{},
-	}
-	var candidate string
-	for _, a := range kind.Arms {
-		k.Arms[a.Name] = scoreOf(a.Successes, nil)
-		if a.Name == v1alpha1.ArmCandidate {
-			candidate = a.Successes
-		}
-	}
-	for _, a := range kind.Arms {
-		if a.Name == v1alpha1.ArmBase || a.Name == v1alpha1.ArmServed {
-			k.McNemar[a.Name] = gate.McNemar(differences(candidate, a.Successes))
-		}
-	}
-	for i, name := range kind.GroupNames {
-		if k.Groups == nil {
-			k.Groups = map[string]map[v1alpha1.ArmName]Score{}
-		}
-		k.Groups[name] = map[v1alpha1.ArmName]Score{}
-		for _, a := range kind.Arms {
-			k.Groups[name][a.Name] = scoreOf(a.Successes, func(task int) bool { return kind.Groups[task] == 'A'+byte(i) })
-		}
-	}
-	return k
-}
-
-func scoreOf(successes string, in func(int) bool) Score {
-	var s Score
-	for i, c := range []byte(successes) {
-		if in != nil && !in(i) {
-			continue
-		}
-		s.Tasks++
-		if c == '1' {
-			s.Solved++
-		}
-	}
-	return s
-}
-
-func differences(candidate, reference string) []int {
-	list := make([]int, min(len(candidate), len(reference)))
-	for i := range list {
-		list[i] = int(candidate[i]) - int(reference[i])
-	}
-	return list
 }
 
 // taskRecord is one line of records.jsonl: what one arm made of one task.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"time"
 
 	"github.com/repoexpert/operator/api/v1alpha1"
 	"github.com/repoexpert/operator/internal/agent"
@@ -37,6 +38,8 @@ type implementations struct {
 type outcome struct {
 	Grade      grading.Grade
 	Transcript *agent.Transcript
+	// Elapsed is the episode's time, without its preparation and its grading.
+	Elapsed time.Duration
 }
 
 // Reasons why a function is no task.
@@ -181,6 +184,7 @@ func (e *evaluation) episode(ctx context.Context, model agent.Model, t grading.M
 	if err != nil {
 		return outcome{}, err
 	}
+	started := time.Now()
 	transcript, err := agent.Run(ctx, agent.Episode{
 		Profile: e.masks.profile, Task: agent.ImplementationTask(t.Mask.Name, t.Mask.Path, ""),
 		Model: model, Box: e.env.Agent, Tree: tree,
@@ -188,6 +192,7 @@ func (e *evaluation) episode(ctx context.Context, model agent.Model, t grading.M
 	if err != nil {
 		return outcome{}, err
 	}
+	elapsed := time.Since(started)
 	// What still runs ends before the grading; the tree stays, for the next one to be
 	// made of it.
 	if err := e.env.Agent.Remove(ctx, leftFolder); err != nil {
@@ -195,7 +200,7 @@ func (e *evaluation) episode(ctx context.Context, model agent.Model, t grading.M
 	}
 	// Only what was submitted counts, and nothing is an answer too.
 	grade, err := e.masks.grader.GradePatch(ctx, t.Task, transcript.Submission)
-	return outcome{Grade: grade, Transcript: &transcript}, err
+	return outcome{Grade: grade, Transcript: &transcript, Elapsed: elapsed}, err
 }
 
 func (m *implementations) kindRecord(arms []arm) v1alpha1.KindRecord {

@@ -17,6 +17,7 @@ import (
 	"github.com/repoexpert/operator/internal/grading"
 	"github.com/repoexpert/operator/internal/language"
 	"github.com/repoexpert/operator/internal/recipe"
+	"github.com/repoexpert/operator/internal/report"
 	"github.com/repoexpert/operator/internal/snapshot"
 	"github.com/repoexpert/operator/internal/stage"
 	"github.com/repoexpert/operator/internal/task"
@@ -30,8 +31,12 @@ type evaluation struct {
 	port    int
 	arms    []arm
 	// qa and masks are nil for a kind that is not asked.
-	qa       *questions
-	masks    *implementations
+	qa    *questions
+	masks *implementations
+	// seen is what the trained models were trained on.
+	seen []report.Seen
+	// training is how the candidate was made, nil where its manifest does not say.
+	training *report.Training
 	progress meter
 }
 
@@ -86,6 +91,12 @@ func (e *evaluation) findModels() (*recipe.Seen, error) {
 		return nil, stage.Fail(v1alpha1.FailureIntegrity, err, "%v", err)
 	}
 	e.arms = append(e.arms, arm{v1alpha1.ArmCandidate, candidate})
+	if _, err := e.readSeen(root, spec.Keys.Output(v1alpha1.StageTrain), v1alpha1.ArmCandidate); err != nil {
+		return nil, err
+	}
+	if err := e.readTraining(spec.Keys.Output(v1alpha1.StageTrain)); err != nil {
+		return nil, err
+	}
 	if spec.Served == nil {
 		return nil, nil
 	}
@@ -99,10 +110,16 @@ func (e *evaluation) findModels() (*recipe.Seen, error) {
 		return nil, stage.Fail(v1alpha1.FailureIntegrity, err, "%v", err)
 	}
 	e.arms = append(e.arms, arm{v1alpha1.ArmServed, served})
+	return e.readSeen(root, folder, v1alpha1.ArmServed)
+}
+
+// readSeen reads what a model was trained on, and notes how much it is.
+func (e *evaluation) readSeen(root, folder string, name v1alpha1.ArmName) (*recipe.Seen, error) {
 	seen, err := recipe.ReadSeen(filepath.Join(root, filepath.FromSlash(folder)))
 	if err != nil {
-		return nil, stage.Fail(v1alpha1.FailureIntegrity, err, "the served model %s does not say what it was trained on", folder)
+		return nil, stage.Fail(v1alpha1.FailureIntegrity, err, "the %s model %s does not say what it was trained on", name, folder)
 	}
+	e.seen = append(e.seen, report.Seen{Arm: name, Facts: len(seen.Facts), Tasks: len(seen.Tasks), Clusters: len(seen.Clusters)})
 	return &seen, nil
 }
 

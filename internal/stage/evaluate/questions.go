@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"time"
 
 	"golang.org/x/sync/errgroup"
 
@@ -43,7 +44,9 @@ type questions struct {
 type reply struct {
 	Text    string
 	Correct bool
-	Tokens  int64
+	// Tokens were written, PromptTokens read.
+	Tokens, PromptTokens int64
+	Elapsed              time.Duration
 }
 
 // chooseQuestions asks the plan's facts, which are those that the candidate was
@@ -101,11 +104,12 @@ func (e *evaluation) askAll(ctx context.Context, a arm, chat *engine.Chat, asked
 	var progress sync.Mutex
 	for i, question := range asked {
 		group.Go(func() error {
+			started := time.Now()
 			answer, err := chat.Ask(ctx, prompt(a.name, e.qa.project, question))
 			if err != nil {
 				return fmt.Errorf("arm %s, question %s: %w", a.name, question.ID, err)
 			}
-			replies[i] = reply{answer.Text, recall.Score(question.Answer, answer.Text), answer.CompletionTokens}
+			replies[i] = reply{answer.Text, recall.Score(question.Answer, answer.Text), answer.CompletionTokens, answer.PromptTokens, time.Since(started)}
 			progress.Lock()
 			defer progress.Unlock()
 			e.progress.add(string(v1alpha1.KindCodebaseQA) + " " + string(a.name))

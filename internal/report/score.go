@@ -1,0 +1,119 @@
+package report
+
+import (
+	"math"
+	"slices"
+
+	"gonum.org/v1/gonum/stat/distuv"
+
+	"github.com/repoexpert/operator/api/v1alpha1"
+	"github.com/repoexpert/operator/internal/gate"
+)
+
+// confidence of the intervals.
+const confidence = 0.95
+
+// NewScore returns the score of solved of tasks with Wilson's interval. Of no
+// tasks nothing is known: the interval is all.
+func NewScore(solved, tasks int) Score {
+	s := Score{Solved: solved, Tasks: tasks, High: 100}
+	if tasks == 0 {
+		return s
+	}
+	n, p := float64(tasks), float64(solved)/float64(tasks)
+	z := distuv.UnitNormal.Quantile(1 - (1-confidence)/2)
+	center := (p + z*z/(2*n)) / (1 + z*z/n)
+	half := z * math.Sqrt(p*(1-p)/n+z*z/(4*n*n)) / (1 + z*z/n)
+	s.Percent, s.Low, s.High = 100*p, 100*max(0, center-half), 100*min(1, center+half)
+	return s
+}
+
+// NewKind returns the scores of a kind's record, with its groups and the
+// comparisons of the candidate. Tasks that did not run count as not solved.
+func NewKind(record v1alpha1.KindRecord) Kind {
+	k := Kind{Name: record.Name, Groups: groupsOf(record)}
+	if record.MajorityPermille > 0 {
+		guess, majority := float64(record.GuessPermille)/10, float64(record.MajorityPermille)/10
+		k.Guess, k.Majority = &guess, &majority
+	}
+	var candidate string
+	for i, a := range record.Arms {
+		arm := Arm{Name: a.Name, Score: scoreOf(a.Successes, all)}
+		if len(k.Groups) > 0 {
+			sum := 0.0
+			for _, g := range k.Groups {
+				sum += g.Arms[i].Percent
+			}
+			macro := sum / float64(len(k.Groups))
+			arm.Macro = &macro
+		}
+		k.Arms = append(k.Arms, arm)
+		if a.Name == v1alpha1.ArmCandidate {
+			candidate = a.Successes
+		}
+	}
+	for _, a := range record.Arms {
+		if a.Name == v1alpha1.ArmBase || a.Name == v1alpha1.ArmServed {
+			k.Comparisons = append(k.Comparisons, compare(candidate, a))
+		}
+	}
+	return k
+}
+
+// groupsOf scores the groups that have tasks.
+func groupsOf(record v1alpha1.KindRecord) []Group {
+	var groups []Group
+	for i, name := range record.GroupNames {
+		in := func(task int) bool { return task < len(record.Groups) && record.Groups[task] == 'A'+byte(i) }
+		g := Group{Name: name}
+		for _, a := range record.Arms {
+			g.Arms = append(g.Arms, Arm{Name: a.Name, Score: scoreOf(a.Successes, in)})
+		}
+		if slices.ContainsFunc(g.Arms, func(a Arm) bool { return a.Tasks > 0 }) {
+			groups = append(groups, g)
+		}
+	}
+	return groups
+}
+
+func all(int) bool { return true }
+
+func scoreOf(successes string, in func(task int) bool) Score {
+	solved, tasks := 0, 0
+	for i, c := range []byte(successes) {
+		if !in(i) {
+			continue
+		}
+		tasks++
+		if c == '1' {
+			solved++
+		}
+	}
+	return NewScore(solved, tasks)
+}
+
+func compare(candidate string, other v1alpha1.ArmRecord) Comparison {
+	c := Comparison{With: other.Name}
+	differences := make([]int, min(len(candidate), len(other.Successes)))
+	for i := range differences {
+		switch won, had := candidate[i] == '1', other.Successes[i] == '1'; {
+		case won && !had:
+			differences[i] = 1
+			c.Gained++
+		case had && !won:
+			differences[i] = -1
+			c.Lost++
+		}
+	}
+	c.McNemar = gate.McNemar(differences)
+	return c
+}
+
+// PerSolved fills in what a solved task took; nothing where none was solved.
+func (e Effort) PerSolved(solved int) *Effort {
+	if solved > 0 {
+		seconds, tokens := e.Seconds/float64(solved), float64(e.PromptTokens+e.CompletionTokens)/float64(solved)
+		e.SecondsPerSolved, e.TokensPerSolved = &seconds, &tokens
+	}
+	return &e
+}
