@@ -4,6 +4,7 @@ import (
 	"slices"
 	"testing"
 
+	"gonum.org/v1/gonum/stat/distuv"
 	"pgregory.net/rapid"
 )
 
@@ -67,5 +68,33 @@ func TestUpperBoundIsTheOtherSide(t *testing.T) {
 	}
 	if _, ok := LowerBound(differences[:1], 0.05, 0.1); ok {
 		t.Error("one difference has no bound")
+	}
+}
+
+// Where clusters break and none gains, the level is a sum of binomial terms: it is
+// kept at every n. The t bound alone does not keep it.
+func TestTheLevelOfSparseBreaksIsExact(t *testing.T) {
+	const alpha = 0.05
+	passes := func(n int, margin float64, bound func([]float64, float64, float64) (float64, bool)) float64 {
+		differences := make([]float64, n)
+		for broken := range n {
+			if lower, _ := bound(differences, alpha, margin); lower <= -margin {
+				return distuv.Binomial{N: float64(n), P: margin}.CDF(float64(broken) - 1)
+			}
+			differences[broken] = -1
+		}
+		return 1
+	}
+	worst := 0.0
+	for _, margin := range []float64{0.05, 0.1, 0.15} {
+		for n := LeastClusters(alpha, margin); n <= 130; n++ {
+			if rate := passes(n, margin, LowerBound); rate > alpha {
+				t.Errorf("n=%d, margin %v: %.4f", n, margin, rate)
+			}
+			worst = max(worst, passes(n, margin, tBound))
+		}
+	}
+	if worst < 0.06 {
+		t.Errorf("the t bound alone lets only %.4f through: the exact bound is not needed", worst)
 	}
 }

@@ -12,7 +12,7 @@
 //
 // For M > 0 it is also no higher than the exact binomial bound (Clopper and
 // Pearson, 1934) of the net loss: where few clusters break, the t bound alone
-// promotes .06 for an a of .05. A gain that stands out counts no more than makes
+// promotes up to .068 for an a of .05. A gain that stands out counts no more than makes
 // the bound highest, so that no gain ever hurts. The upper bound is that of the
 // negated differences.
 //

@@ -45,28 +45,39 @@ func (j *judgement) checkArm(k Kind, name string) error {
 	case j.digest(name) != "" && arm.Digest != j.digest(name):
 		return fmt.Errorf("%s has results of another model in the arm %s", k.Name, name)
 	}
-	least := j.look.Rollouts
-	if name == ArmGold || name == ArmNoop {
-		least = 1
-	}
-	for _, c := range arm.Results {
-		if c.Rollouts < least {
-			return fmt.Errorf("%s has tasks that did not run in the arm %s", k.Name, name)
-		}
-		if c.Solved < 0 || c.Solved > c.Rollouts {
-			return fmt.Errorf("%s has tasks with %d of %d solved in the arm %s", k.Name, c.Solved, c.Rollouts, name)
-		}
+	if err := j.checkCounts(k.Name, name, arm.Results); err != nil {
+		return err
 	}
 	if j.digest(name) == "" {
 		return nil
 	}
-	heldOut := make(map[string]bool, len(arm.HeldOut))
-	for _, cluster := range arm.HeldOut {
+	return checkHeldOut(k, name, arm.HeldOut)
+}
+
+func (j *judgement) checkCounts(kind, arm string, results []Count) error {
+	least := j.look.Rollouts
+	if arm == ArmGold || arm == ArmNoop {
+		least = 1
+	}
+	for _, c := range results {
+		if c.Rollouts < least {
+			return fmt.Errorf("%s has tasks that did not run in the arm %s", kind, arm)
+		}
+		if c.Solved < 0 || c.Solved > c.Rollouts {
+			return fmt.Errorf("%s has tasks with %d of %d solved in the arm %s", kind, c.Solved, c.Rollouts, arm)
+		}
+	}
+	return nil
+}
+
+func checkHeldOut(k Kind, arm string, clusters []string) error {
+	heldOut := make(map[string]bool, len(clusters))
+	for _, cluster := range clusters {
 		heldOut[cluster] = true
 	}
 	for _, task := range k.Tasks {
 		if !heldOut[task.Cluster] {
-			return fmt.Errorf("%s asks about %q, which the arm %s was not kept from", k.Name, task.Cluster, name)
+			return fmt.Errorf("%s asks about %q, which the arm %s was not kept from", k.Name, task.Cluster, arm)
 		}
 	}
 	return nil

@@ -127,10 +127,9 @@ func fromKind(record v1alpha1.EvaluationRecord, k v1alpha1.KindRecord) (Kind, er
 			return kind, fmt.Errorf("%s lists the arm %s twice", k.Name, name)
 		}
 		read := Arm{Fingerprint: record.Fingerprint, HeldOut: clusters}
-		switch arm.Name {
-		case v1alpha1.ArmCandidate:
+		if arm.Name == v1alpha1.ArmCandidate {
 			read.Digest = record.CandidateDigest
-		case v1alpha1.ArmServed:
+		} else if arm.Name == v1alpha1.ArmServed {
 			read.Digest = record.ServedDigest
 		}
 		for _, c := range []byte(arm.Successes) {
