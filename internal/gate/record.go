@@ -121,17 +121,16 @@ func fromKind(record v1alpha1.EvaluationRecord, k v1alpha1.KindRecord) (Kind, er
 		}
 		kind.Tasks = append(kind.Tasks, task)
 	}
+	digests := map[v1alpha1.ArmName]string{
+		v1alpha1.ArmCandidate: record.CandidateDigest,
+		v1alpha1.ArmServed:    record.ServedDigest,
+	}
 	for _, arm := range k.Arms {
 		name := string(arm.Name)
 		if _, twice := kind.Arms[name]; twice {
 			return kind, fmt.Errorf("%s lists the arm %s twice", k.Name, name)
 		}
-		read := Arm{Fingerprint: record.Fingerprint, HeldOut: clusters}
-		if arm.Name == v1alpha1.ArmCandidate {
-			read.Digest = record.CandidateDigest
-		} else if arm.Name == v1alpha1.ArmServed {
-			read.Digest = record.ServedDigest
-		}
+		read := Arm{Digest: digests[arm.Name], Fingerprint: record.Fingerprint, HeldOut: clusters}
 		for _, c := range []byte(arm.Successes) {
 			read.Results = append(read.Results, count(c))
 		}
