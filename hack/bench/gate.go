@@ -25,7 +25,7 @@ func newGate() *cobra.Command {
 		RunE: func(cmd *cobra.Command, _ []string) error { return b.run(cmd.OutOrStdout()) },
 	}
 	cmd.Flags().IntVar(&b.runs, "runs", 10000, "runs of each cell")
-	cmd.Flags().IntVar(&b.sequences, "sequences", 400, "runs of each sequence of 100 commits")
+	cmd.Flags().IntVar(&b.sequences, "sequences", 60, "runs of each sequence of 100 commits")
 	cmd.Flags().Uint64Var(&b.seed, "seed", 1, "seed of all draws")
 	cmd.Flags().StringVar(&b.report, "report", "", "file that gets the tables too")
 	return cmd
