@@ -99,6 +99,10 @@ e2e-full: $(BIN)/gotestsum $(BIN)/devcluster $(BIN)/kustomize $(BIN)/pytest-site
 bench-experience: build ## Measure the units of experience on real repositories: click, attrs, cobra (about an hour). ONLY=click,attrs picks; SAMPLES and SEED vary.
 	go run ./hack/bench experience --seed $(SEED) --report $(BIN)/bench-experience.md $(if $(ONLY),--only $(ONLY)) $(if $(SAMPLES),--samples $(SAMPLES))
 
+.PHONY: bench-gate
+bench-gate: ## Simulate the gate: false promotions, power, sequences of commits (about ten minutes). RUNS varies.
+	go run ./hack/bench gate --report $(BIN)/bench-gate.md $(if $(RUNS),--runs $(RUNS))
+
 .PHONY: deploy
 deploy: $(BIN)/kustomize ## Install the operator into the current kubeconfig context.
 	$(BIN)/kustomize build config/default | kubectl apply --server-side -f -

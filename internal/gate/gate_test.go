@@ -76,7 +76,7 @@ func TestDecide(t *testing.T) {
 		"worse than the served model": {
 			record: record(kind(qa, arms{v1alpha1.ArmBase: successes(0, 50), v1alpha1.ArmCandidate: successes(35, 50), v1alpha1.ArmServed: successes(47, 50)})),
 			served: "sha256:served", want: v1alpha1.DecisionReject,
-			reason: "CodebaseQA 70.0 % vs served 94.0 % (n=50): lower bound -33.5 is not above the margin -15",
+			reason: "CodebaseQA 70.0 % vs served 94.0 % (n=50): lower bound -36.0 is not above the margin -15",
 		},
 		"the served model is the candidate itself": {
 			record: record(kind(qa, good)), served: "sha256:candidate", want: v1alpha1.DecisionPromote,
@@ -208,9 +208,9 @@ func TestDefaultsOfALeftOutGate(t *testing.T) {
 	}
 }
 
-func TestLeastTasks(t *testing.T) {
+func TestLeastClusters(t *testing.T) {
 	for points, want := range map[int]int{5: 59, 10: 29, 15: 19} {
-		if got := leastTasks(0.05, float64(points)/100); got != want {
+		if got := LeastClusters(0.05, float64(points)/100); got != want {
 			t.Errorf("margin %d: got %d, want %d", points, got, want)
 		}
 	}

@@ -136,84 +136,10 @@ func TestEqualResultsAtSmallSizesProveNothing(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		settings := drawGate(t)
 		alpha, margin := float64(settings.AlphaPerMille)/1000, float64(settings.MarginPoints)/100
-		n := rapid.IntRange(1, leastTasks(alpha, margin)-1).Draw(t, "tasks")
+		n := rapid.IntRange(1, LeastClusters(alpha, margin)-1).Draw(t, "tasks")
 		r := record(kind(qa, arms{v1alpha1.ArmBase: successes(0, n), v1alpha1.ArmCandidate: successes(n, n), v1alpha1.ArmServed: successes(n, n)}))
 		if verdict := Decide(settings, r, "sha256:served"); promoted(verdict) {
 			t.Fatalf("promoted with %d tasks: %s", n, verdict.Reason)
 		}
 	})
-}
-
-// The rate of wrong promotions, simulated with a fixed seed: 2,000 runs a cell,
-// where the candidate is no better than its base, or worse than the served model
-// by exactly the margin. 2,000 runs at .05 have a standard error of .005, and two
-// of them are allowed. Where only few tasks break, the bound is known to be
-// optimistic: 40,000 runs of the worst cell gave .060. Runs are drawn task by
-// task with a shared difficulty, as real arms are.
-func TestFalsePromotionsStayBelowAlpha(t *testing.T) {
-	const (
-		runs   = 2000
-		level  = 0.05 + 2*0.005
-		sparse = 0.061 + 2*0.005
-	)
-	cells := map[string]struct {
-		n                       int
-		base, candidate, served float64
-		limit                   float64
-	}{
-		"no better than base, 30 tasks":           {30, 0.3, 0.3, -1, level},
-		"no better than base, 60 tasks":           {60, 0.1, 0.1, -1, level},
-		"no better than base, 118 tasks":          {118, 0.5, 0.5, -1, level},
-		"worse than served by 10, 30 tasks":       {30, 0, 0.6, 0.7, level},
-		"worse than served by 10, 60 tasks":       {60, 0, 0.85, 0.95, sparse},
-		"worse than served by 10, 118 tasks":      {118, 0, 0.3, 0.4, level},
-		"worse than a perfect served by 10, 50":   {50, 0, 0.9, 1, level},
-		"worse than served by 10, rare successes": {60, 0, 0.1, 0.2, level},
-	}
-	settings := v1alpha1.Gate{PrimaryKind: qa, MarginPoints: 10, AlphaPerMille: 50}
-	for name, cell := range cells {
-		t.Run(name, func(t *testing.T) {
-			source := rand.New(rand.NewPCG(1, 2))
-			wrong := 0
-			for range runs {
-				r, served := simulate(source, cell.n, cell.base, cell.candidate, cell.served), ""
-				if cell.served >= 0 {
-					served = "sha256:served"
-				}
-				if promoted(Decide(settings, r, served)) {
-					wrong++
-				}
-			}
-			t.Logf("%d of %d", wrong, runs)
-			if rate := float64(wrong) / runs; rate > cell.limit {
-				t.Errorf("false promotions %.3f > %.3f", rate, cell.limit)
-			}
-		})
-	}
-}
-
-// simulate draws a record in which half of the tasks are decided by a difficulty
-// that all models share and half by each model's own luck.
-func simulate(source *rand.Rand, n int, base, candidate, served float64) v1alpha1.EvaluationRecord {
-	drawn := map[v1alpha1.ArmName][]byte{}
-	rates := map[v1alpha1.ArmName]float64{v1alpha1.ArmBase: base, v1alpha1.ArmCandidate: candidate, v1alpha1.ArmServed: max(served, 0)}
-	for range n {
-		difficulty, shared := source.Float64(), source.Float64() < 0.5
-		for _, arm := range models {
-			luck := source.Float64()
-			if shared {
-				luck = difficulty
-			}
-			result := byte('0')
-			if luck < rates[arm] {
-				result = '1'
-			}
-			drawn[arm] = append(drawn[arm], result)
-		}
-	}
-	results := arms{}
-	for arm, r := range drawn {
-		results[arm] = string(r)
-	}
-	return record(kind(qa, results))
 }
