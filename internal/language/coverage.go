@@ -80,7 +80,7 @@ func (c *Coverage) Both(other *Coverage) (both *Coverage, unsteady []string) {
 		for line, tests := range of {
 			of[line] = slices.DeleteFunc(tests, func(test int) bool { return !slices.Contains(against[line], test) })
 		}
-		if groups := grouped(of); len(groups) > 0 {
+		if groups := GroupLines(of); len(groups) > 0 {
 			both.Files[path] = groups
 		}
 	}
@@ -117,8 +117,9 @@ func (c *Coverage) byLine(path string, index map[string]int) map[int][]int {
 	return lines
 }
 
-// grouped joins the lines that the same tests executed.
-func grouped(lines map[int][]int) []CoverageGroup {
+// GroupLines joins the lines that the same tests, by their indexes, executed, in
+// order of the first lines. Lines of no test are left out.
+func GroupLines(lines map[int][]int) []CoverageGroup {
 	var groups []CoverageGroup
 	at := map[string]int{}
 	for _, line := range slices.Sorted(maps.Keys(lines)) {

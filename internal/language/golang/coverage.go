@@ -210,20 +210,8 @@ func (c *collector) add(id string, executed map[string]map[int]bool) {
 // grouped joins lines with the same tests.
 func (c *collector) grouped() *language.Coverage {
 	for name, tests := range c.lines {
-		groups := map[string]int{}
-		var list []language.CoverageGroup
-		for _, line := range slices.Sorted(maps.Keys(tests)) {
-			key := fmt.Sprint(tests[line])
-			at, known := groups[key]
-			if !known {
-				at = len(list)
-				groups[key] = at
-				list = append(list, language.CoverageGroup{Tests: tests[line]})
-			}
-			list[at].Lines = append(list[at].Lines, line)
-		}
-		if len(list) > 0 {
-			c.coverage.Files[name] = list
+		if groups := language.GroupLines(tests); len(groups) > 0 {
+			c.coverage.Files[name] = groups
 		}
 	}
 	return c.coverage
