@@ -21,7 +21,7 @@ const (
 	baseModelVersion   = "base-model/1"
 	environmentVersion = "environment/2"
 	planVersion        = "plan/3"
-	experienceVersion  = "experience/4"
+	experienceVersion  = "experience/5"
 	datasetVersion     = "dataset/3"
 	modelVersion       = "model/1"
 	evaluationVersion  = "evaluation/5"
