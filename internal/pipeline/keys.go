@@ -24,7 +24,7 @@ const (
 	experienceVersion  = "experience/5"
 	datasetVersion     = "dataset/3"
 	modelVersion       = "model/1"
-	evaluationVersion  = "evaluation/5"
+	evaluationVersion  = "evaluation/6"
 	runVersion         = "run/1"
 )
 
