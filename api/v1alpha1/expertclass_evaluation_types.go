@@ -55,7 +55,7 @@ type EvaluationKind struct {
 }
 
 // KindName is a kind of evaluation task.
-// +kubebuilder:validation:Enum=CodebaseQA;ContextualImplementation
+// +kubebuilder:validation:Enum=CodebaseQA;ContextualImplementation;IssueResolution;TestGeneration;FeatureImplementation
 type KindName string
 
 // Kinds of evaluation tasks.
@@ -66,7 +66,19 @@ const (
 	// KindContextualImplementation gives the agent a tree with a held-out
 	// function masked; the covering tests grade what it writes.
 	KindContextualImplementation KindName = "ContextualImplementation"
+	// KindIssueResolution gives the agent a report of a bug and a tree with it;
+	// the tests that the bug fails grade the repair.
+	KindIssueResolution KindName = "IssueResolution"
+	// KindTestGeneration gives the agent the same; the test that it writes must
+	// fail with the bug and pass without.
+	KindTestGeneration KindName = "TestGeneration"
+	// KindFeatureImplementation gives the agent the description of a feature of
+	// the repository's history and the tree before it.
+	KindFeatureImplementation KindName = "FeatureImplementation"
 )
+
+// KindNames lists all kinds of evaluation tasks.
+var KindNames = []KindName{KindCodebaseQA, KindContextualImplementation, KindIssueResolution, KindTestGeneration, KindFeatureImplementation}
 
 // AgentProfile bounds an episode of the executable kinds.
 type AgentProfile struct {
@@ -140,6 +152,23 @@ type Gate struct {
 	// +kubebuilder:validation:Maximum=200
 	AlphaPerMille int32 `json:"alphaPerMille,omitempty"`
 
+	// looks says how often results are looked at before the gate must decide. One
+	// (default): once, with one rollout of each task, at the whole level. Three: at
+	// 2, 4 and 8 rollouts of each task, as long as nothing is decided; the looks
+	// share the level as a quarter, a quarter and a half. Three needs answers that
+	// are drawn anew: evaluation.agent.sampling Paper and an executable primaryKind.
+	// +optional
+	// +kubebuilder:default=One
+	Looks GateLooks `json:"looks,omitempty"`
+
+	// underpowered says what happens where the hold-out is so small that an
+	// equally good model would pass in less than half of the cases. Warn (default):
+	// run and expert say so in their condition GatePowered. Stop: the run ends
+	// after Plan, before it generates experience or asks for a GPU.
+	// +optional
+	// +kubebuilder:default=Warn
+	Underpowered UnderpoweredPolicy `json:"underpowered,omitempty"`
+
 	// floors lists the least score of a kind, in percent.
 	// +optional
 	// +listType=map
@@ -147,6 +176,26 @@ type Gate struct {
 	// +kubebuilder:validation:MaxItems=8
 	Floors []Floor `json:"floors,omitempty"`
 }
+
+// GateLooks says how often results are looked at.
+// +kubebuilder:validation:Enum=One;Three
+type GateLooks string
+
+// Values of looks.
+const (
+	LooksOne   GateLooks = "One"
+	LooksThree GateLooks = "Three"
+)
+
+// UnderpoweredPolicy says what happens where a hold-out is too small.
+// +kubebuilder:validation:Enum=Warn;Stop
+type UnderpoweredPolicy string
+
+// Values of underpowered.
+const (
+	UnderpoweredWarn UnderpoweredPolicy = "Warn"
+	UnderpoweredStop UnderpoweredPolicy = "Stop"
+)
 
 // Floor is the least score of a kind.
 type Floor struct {

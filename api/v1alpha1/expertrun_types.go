@@ -168,7 +168,7 @@ type ExpertRunStatus struct {
 	// +optional
 	ObservedGeneration int64 `json:"observedGeneration,omitempty"`
 
-	// conditions of the run: Ready, Reconciling, Stalled.
+	// conditions of the run: Ready, Reconciling, Stalled, GatePowered.
 	// +optional
 	// +listType=map
 	// +listMapKey=type
@@ -191,7 +191,18 @@ type ExpertRunStatus struct {
 	// +kubebuilder:validation:MaxItems=7
 	Stages []StageStatus `json:"stages,omitempty"`
 
-	// evaluation is the record that the gate decides from.
+	// plan of the evaluation, fixed before its first Job.
+	// +optional
+	Plan *EvaluationPlan `json:"plan,omitempty"`
+
+	// looks lists the looks at results that decided nothing, oldest first.
+	// +optional
+	// +listType=map
+	// +listMapKey=number
+	// +kubebuilder:validation:MaxItems=8
+	Looks []LookStatus `json:"looks,omitempty"`
+
+	// evaluation is the record that the gate decides from: that of the newest look.
 	// +optional
 	Evaluation *EvaluationRecord `json:"evaluation,omitempty"`
 
