@@ -18,7 +18,8 @@ import (
 const repairs = 80
 
 // newLooks is a cluster with the real gate and three looks at repairs. The served
-// model solves all but 5 tasks, the candidate all but lost.
+// model solves all but 5 tasks; at the first look the candidate solves all but lost,
+// from the second on as many.
 func newLooks(t *testing.T, lost int) *cluster {
 	c := newCluster(t, func(s *v1alpha1.ExpertClassSpec) {
 		s.Evaluation.Kinds = []v1alpha1.EvaluationKind{{Name: v1alpha1.KindIssueResolution, Tasks: repairs}}
@@ -30,12 +31,16 @@ func newLooks(t *testing.T, lost int) *cluster {
 	c.record = func(r *v1alpha1.EvaluationRecord) {
 		spec := c.spec()
 		r.Look, r.ServedDigest = spec.Look, spec.Served.ModelDigest
+		failed := 5
+		if spec.Look == 1 {
+			failed = lost
+		}
 		arm := func(name v1alpha1.ArmName, failed int) v1alpha1.ArmRecord {
 			all := string('0' + byte(spec.Rollouts))
 			return v1alpha1.ArmRecord{Name: name, Rollouts: spec.Rollouts, Successes: strings.Repeat(all, repairs-failed) + strings.Repeat("0", failed)}
 		}
 		r.Kinds = []v1alpha1.KindRecord{{Name: v1alpha1.KindIssueResolution, Arms: []v1alpha1.ArmRecord{
-			arm(v1alpha1.ArmBase, repairs), arm(v1alpha1.ArmCandidate, lost), arm(v1alpha1.ArmServed, 5),
+			arm(v1alpha1.ArmBase, repairs), arm(v1alpha1.ArmCandidate, failed), arm(v1alpha1.ArmServed, 5),
 			arm(v1alpha1.ArmGold, 0), arm(v1alpha1.ArmNoop, repairs),
 		}}}
 	}
@@ -86,13 +91,6 @@ func TestLookIsExtendedThenDecides(t *testing.T) {
 	if got := c.condition(v1alpha1.ConditionGatePowered); got.Status != metav1.ConditionTrue {
 		t.Errorf("%+v", got)
 	}
-	// The rollouts that were added tell more: the candidate loses one task less.
-	better := c.record
-	c.record = func(r *v1alpha1.EvaluationRecord) {
-		better(r)
-		candidate := &r.Kinds[0].Arms[1]
-		candidate.Successes = "4" + candidate.Successes[:repairs-1]
-	}
 	c.succeed()
 	c.settle()
 	v := c.get(c.run).Status.Verdict
@@ -103,6 +101,23 @@ func TestLookIsExtendedThenDecides(t *testing.T) {
 	if diff := cmp.Diff(want, c.writes.count()); diff != "" {
 		t.Errorf("a look more costs one write of status and one Job (-want +got):\n%s", diff)
 	}
+}
+
+// TestLookCrashes is TestCrashAtEachWrite for the writes that a second look adds or
+// changes.
+func TestLookCrashes(t *testing.T) {
+	const looks, first = 2, 7
+	seen := map[string]int{}
+	ofTheSecondLook := func(what string) bool {
+		each := map[string]int{"status ExpertRun": 6 + looks, "create Job": 5 + looks}[what]
+		seen[what]++
+		return each > 0 && (seen[what]-1)%each+1 >= first
+	}
+	crashAtEachWrite(t, func(t *testing.T) *cluster { return newLooks(t, 7) }, ofTheSecondLook, func(t *testing.T, c *cluster) {
+		if got := c.writes.count()["create Job"]; got != 5+looks {
+			t.Errorf("%d Jobs were created, want %d", got, 5+looks)
+		}
+	})
 }
 
 // A gate that is edited while the results are made promotes nothing by itself.
