@@ -51,9 +51,12 @@ func TestHoldWaitsForAPinThatMakesTheAnchor(t *testing.T) {
 	b.says(v1alpha1.ConditionReady, metav1.ConditionTrue, v1alpha1.ReasonReady, "serves run "+second.Name, hold)
 	b.serves(second)
 
-	b.pin(third.Name)
+	b.change(func(e *v1alpha1.RepoExpert) {
+		e.Spec.Serving = &v1alpha1.ServingPin{PinnedRunName: third.Name, PinReason: "the tests became harder"}
+	})
 	b.rolls(third)
 	b.remembers(third)
+	b.says(v1alpha1.ConditionReady, metav1.ConditionTrue, v1alpha1.ReasonReady, "serves run "+third.Name, "pinned by spec.serving.pinnedRunName: the tests became harder")
 }
 
 // The reason of an override stands before the gate's, in status and event.

@@ -45,9 +45,6 @@ func servedNotice(s *scope) notice {
 	if s.promotion.Change == promotion.ChangeRolledBack {
 		eventType = corev1.EventTypeWarning
 	}
-	text := fmt.Sprintf("serves run %s of commit %s", served.RunName, served.ShortCommit)
-	if s.promotion.Override {
-		text += s.because()
-	}
-	return notice{eventType, string(s.promotion.Change), "Serve", conditions.Bounded(text, maxNote)}
+	return notice{eventType, string(s.promotion.Change), "Serve",
+		conditions.Bounded(fmt.Sprintf("serves run %s of commit %s%s", served.RunName, served.ShortCommit, s.pinned()), maxNote)}
 }

@@ -30,25 +30,30 @@ func (s *scope) doneLine() conditions.Line {
 	if served.Score != "" {
 		score = ", score " + served.Score
 	}
-	if s.promotion.Override {
-		return line(v1alpha1.ReasonReady, "serves run %s of commit %s%s by spec.serving.pinnedRunName, although the gate did not pass it%s",
-			served.RunName, served.ShortCommit, score, s.because())
-	}
 	waits := ""
 	if s.promotion.AwaitingWhy != "" {
 		waits = "; " + s.awaitingLine().Message
 	}
-	return line(v1alpha1.ReasonReady, "serves run %s of commit %s%s%s", served.RunName, served.ShortCommit, score, waits)
+	return line(v1alpha1.ReasonReady, "serves run %s of commit %s%s%s%s", served.RunName, served.ShortCommit, score, s.pinned(), waits)
 }
 
-// because is what the person who pinned a rejected model said, with the gate's
-// word; empty once the run is gone.
-func (s *scope) because() string {
-	run := s.run(s.status.Served.RunName)
-	if run == nil || run.Status.Verdict == nil || s.expert.Spec.Serving == nil {
+// pinned says by whose decision the served model serves, and why, where that is a
+// person's.
+func (s *scope) pinned() string {
+	pin, served := s.expert.Spec.Serving, s.status.Served
+	switch {
+	case pin == nil || pin.PinnedRunName != served.RunName:
 		return ""
+	case !s.promotion.Override && pin.PinReason == "":
+		return ""
+	case !s.promotion.Override:
+		return ", pinned by spec.serving.pinnedRunName: " + pin.PinReason
 	}
-	return ": " + conditions.Bounded(gate.Override(s.expert.Spec.Serving.PinReason, *run.Status.Verdict), maxQuoted)
+	text := " by spec.serving.pinnedRunName, although the gate did not pass it"
+	if run := s.run(served.RunName); run != nil && run.Status.Verdict != nil {
+		text += ": " + conditions.Bounded(gate.Override(pin.PinReason, *run.Status.Verdict), maxQuoted)
+	}
+	return text
 }
 
 // stalledLine is the first thing that a person must act on.
