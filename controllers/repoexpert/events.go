@@ -46,5 +46,5 @@ func servedNotice(s *scope) notice {
 		eventType = corev1.EventTypeWarning
 	}
 	return notice{eventType, string(s.promotion.Change), "Serve",
-		fmt.Sprintf("serves run %s of commit %s", served.RunName, served.ShortCommit)}
+		conditions.Bounded(fmt.Sprintf("serves run %s of commit %s%s", served.RunName, served.ShortCommit, s.pinned()), maxNote)}
 }

@@ -6,6 +6,7 @@ import (
 
 	"github.com/repoexpert/operator/api/v1alpha1"
 	"github.com/repoexpert/operator/internal/conditions"
+	"github.com/repoexpert/operator/internal/gate"
 	"github.com/repoexpert/operator/internal/pipeline"
 )
 
@@ -29,10 +30,30 @@ func (s *scope) doneLine() conditions.Line {
 	if served.Score != "" {
 		score = ", score " + served.Score
 	}
-	if s.promotion.Override {
-		return line(v1alpha1.ReasonReady, "serves run %s of commit %s%s by spec.serving.pinnedRunName, although the gate did not pass it", served.RunName, served.ShortCommit, score)
+	waits := ""
+	if s.promotion.AwaitingWhy != "" {
+		waits = "; " + s.awaitingLine().Message
 	}
-	return line(v1alpha1.ReasonReady, "serves run %s of commit %s%s", served.RunName, served.ShortCommit, score)
+	return line(v1alpha1.ReasonReady, "serves run %s of commit %s%s%s%s", served.RunName, served.ShortCommit, score, s.pinned(), waits)
+}
+
+// pinned says by whose decision the served model serves, and why, where that is a
+// person's.
+func (s *scope) pinned() string {
+	pin, served := s.expert.Spec.Serving, s.status.Served
+	switch {
+	case pin == nil || pin.PinnedRunName != served.RunName:
+		return ""
+	case !s.promotion.Override && pin.PinReason == "":
+		return ""
+	case !s.promotion.Override:
+		return ", pinned by spec.serving.pinnedRunName: " + pin.PinReason
+	}
+	text := " by spec.serving.pinnedRunName, although the gate did not pass it"
+	if run := s.run(served.RunName); run != nil && run.Status.Verdict != nil {
+		text += ": " + conditions.Bounded(gate.Override(pin.PinReason, *run.Status.Verdict), maxQuoted)
+	}
+	return text
 }
 
 // stalledLine is the first thing that a person must act on.

@@ -58,6 +58,8 @@ func armTitle(name v1alpha1.ArmName) string {
 		return "Candidate"
 	case v1alpha1.ArmServed:
 		return "Served model"
+	case v1alpha1.ArmAnchor:
+		return "Anchor"
 	case v1alpha1.ArmGold:
 		return "Control: known answers"
 	case v1alpha1.ArmNoop:
@@ -88,6 +90,12 @@ func kindTitle(name v1alpha1.KindName) string {
 		return "Questions about the code"
 	case v1alpha1.KindContextualImplementation:
 		return "Writing a missing function"
+	case v1alpha1.KindIssueResolution:
+		return "Repairing a reported bug"
+	case v1alpha1.KindTestGeneration:
+		return "Writing a test for a bug"
+	case v1alpha1.KindFeatureImplementation:
+		return "Writing a feature"
 	default:
 		return shown(string(name), maxLabel)
 	}

@@ -74,7 +74,7 @@ func newKindView(k Kind, anchor string) kindView {
 }
 
 func newArmRow(a Arm) armRow {
-	return armRow{armTitle(a.Name), armClass(a.Name), ratio(a.Solved, a.Tasks), percent(a.Percent), interval(a.Score), optional(a.Macro, percent, none)}
+	return armRow{armTitle(a.Name), armClass(a.Name), ratio(a.Solved, a.tries()), percent(a.Percent), interval(a.Score), optional(a.Macro, percent, none)}
 }
 
 // headline says in a sentence what came out.
@@ -83,7 +83,7 @@ func headline(k Kind) string {
 	for _, name := range []v1alpha1.ArmName{v1alpha1.ArmCandidate, v1alpha1.ArmBase, v1alpha1.ArmServed} {
 		for _, a := range k.Arms {
 			if a.Name == name {
-				parts = append(parts, fmt.Sprintf("the %s %s (%s)", strings.ToLower(armTitle(name)), ratio(a.Solved, a.Tasks), percent(a.Percent)))
+				parts = append(parts, fmt.Sprintf("the %s %s (%s)", strings.ToLower(armTitle(name)), ratio(a.Solved, a.tries()), percent(a.Percent)))
 			}
 		}
 	}
@@ -119,7 +119,7 @@ func groups(k Kind) []groupRow {
 		r := groupRow{Name: shown(g.Name, maxLabel), Guess: optional(g.Guess, percent, none), Majority: optional(g.Majority, percent, none)}
 		for _, a := range g.Arms {
 			if !isControl(a.Name) {
-				r.Solved = append(r.Solved, row{armTitle(a.Name), ratio(a.Solved, a.Tasks)})
+				r.Solved = append(r.Solved, row{armTitle(a.Name), ratio(a.Solved, a.tries())})
 			}
 		}
 		rows = append(rows, r)

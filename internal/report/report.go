@@ -100,11 +100,14 @@ type Arm struct {
 // Score counts solved tasks. Percent is their share of Tasks; Low and High are
 // the ends of its 95 % interval in percent.
 type Score struct {
-	Solved  int     `json:"solved"`
-	Tasks   int     `json:"tasks"`
-	Percent float64 `json:"percent"`
-	Low     float64 `json:"low"`
-	High    float64 `json:"high"`
+	Solved int `json:"solved"`
+	Tasks  int `json:"tasks"`
+	// Rollouts of each task where there were several: then Solved counts rollouts,
+	// and Percent is their share of Tasks times Rollouts.
+	Rollouts int     `json:"rollouts,omitempty"`
+	Percent  float64 `json:"percent"`
+	Low      float64 `json:"low"`
+	High     float64 `json:"high"`
 	// Macro is the average of the groups' shares in percent, which is what the gate
 	// compares; absent where there are no groups, and the share is the score.
 	Macro *float64 `json:"macro,omitempty"`

@@ -15,12 +15,19 @@ const confidence = 0.95
 
 // NewScore returns the score of solved of tasks with Wilson's interval. Of no
 // tasks nothing is known: the interval is all.
-func NewScore(solved, tasks int) Score {
+func NewScore(solved, tasks int) Score { return newScore(solved, tasks, 1) }
+
+// newScore is the same for several rollouts of each task. Its interval is that of
+// as many tasks: more rollouts of them are no more tasks.
+func newScore(solved, tasks, rollouts int) Score {
 	s := Score{Solved: solved, Tasks: tasks, High: 100}
+	if rollouts > 1 {
+		s.Rollouts = rollouts
+	}
 	if tasks == 0 {
 		return s
 	}
-	n, p := float64(tasks), float64(solved)/float64(tasks)
+	n, p := float64(tasks), min(1, float64(solved)/float64(tasks*rollouts))
 	z := distuv.UnitNormal.Quantile(1 - (1-confidence)/2)
 	center := (p + z*z/(2*n)) / (1 + z*z/n)
 	half := z * math.Sqrt(p*(1-p)/n+z*z/(4*n*n)) / (1 + z*z/n)
@@ -36,24 +43,19 @@ func NewKind(record v1alpha1.KindRecord) Kind {
 		guess, majority := float64(record.GuessPermille)/10, float64(record.MajorityPermille)/10
 		k.Guess, k.Majority = &guess, &majority
 	}
-	var candidate string
-	for i, a := range record.Arms {
-		arm := Arm{Name: a.Name, Score: scoreOf(a.Successes, all)}
-		if len(k.Groups) > 0 {
-			sum := 0.0
-			for _, g := range k.Groups {
-				sum += g.Arms[i].Percent
-			}
-			macro := sum / float64(len(k.Groups))
+	var candidate v1alpha1.ArmRecord
+	for _, a := range record.Arms {
+		arm := Arm{Name: a.Name, Score: scoreOf(a, all)}
+		if macro, ok := gate.Score(record, a.Name); ok && (len(k.Groups) > 0 || len(record.Clusters) > 0) {
 			arm.Macro = &macro
 		}
 		k.Arms = append(k.Arms, arm)
 		if a.Name == v1alpha1.ArmCandidate {
-			candidate = a.Successes
+			candidate = a
 		}
 	}
 	for _, a := range record.Arms {
-		if a.Name == v1alpha1.ArmBase || a.Name == v1alpha1.ArmServed {
+		if a.Name == v1alpha1.ArmBase || a.Name == v1alpha1.ArmServed || a.Name == v1alpha1.ArmAnchor {
 			k.Comparisons = append(k.Comparisons, compare(candidate, a))
 		}
 	}
@@ -67,7 +69,7 @@ func groupsOf(record v1alpha1.KindRecord) []Group {
 		in := func(task int) bool { return task < len(record.Groups) && record.Groups[task] == 'A'+byte(i) }
 		g := Group{Name: name}
 		for _, a := range record.Arms {
-			g.Arms = append(g.Arms, Arm{Name: a.Name, Score: scoreOf(a.Successes, in)})
+			g.Arms = append(g.Arms, Arm{Name: a.Name, Score: scoreOf(a, in)})
 		}
 		if slices.ContainsFunc(g.Arms, func(a Arm) bool { return a.Tasks > 0 }) {
 			groups = append(groups, g)
@@ -78,29 +80,40 @@ func groupsOf(record v1alpha1.KindRecord) []Group {
 
 func all(int) bool { return true }
 
-func scoreOf(successes string, in func(task int) bool) Score {
+// tries is what Solved is counted of.
+func (s Score) tries() int { return s.Tasks * max(1, s.Rollouts) }
+
+func scoreOf(arm v1alpha1.ArmRecord, in func(task int) bool) Score {
 	solved, tasks := 0, 0
-	for i, c := range []byte(successes) {
-		if !in(i) {
-			continue
-		}
-		tasks++
-		if c == '1' {
-			solved++
+	for i := range len(arm.Successes) {
+		if in(i) {
+			tasks++
+			solved += solvedOf(arm, i)
 		}
 	}
-	return NewScore(solved, tasks)
+	return newScore(solved, tasks, int(max(1, arm.Rollouts)))
 }
 
-func compare(candidate string, other v1alpha1.ArmRecord) Comparison {
+// solvedOf is how many rollouts solved a task; 0 where it did not run.
+func solvedOf(arm v1alpha1.ArmRecord, task int) int {
+	if c := arm.Successes[task]; c >= '0' && c <= '9' {
+		return int(c - '0')
+	}
+	return 0
+}
+
+// compare counts tasks that one of two models solved more often.
+func compare(candidate, other v1alpha1.ArmRecord) Comparison {
 	c := Comparison{With: other.Name}
-	differences := make([]int, min(len(candidate), len(other.Successes)))
+	differences := make([]int, min(len(candidate.Successes), len(other.Successes)))
 	for i := range differences {
-		switch won, had := candidate[i] == '1', other.Successes[i] == '1'; {
-		case won && !had:
+		// Models that were tried unequally often are compared by their shares.
+		won, had := solvedOf(candidate, i)*int(max(1, other.Rollouts)), solvedOf(other, i)*int(max(1, candidate.Rollouts))
+		switch {
+		case won > had:
 			differences[i] = 1
 			c.Gained++
-		case had && !won:
+		case had > won:
 			differences[i] = -1
 			c.Lost++
 		}

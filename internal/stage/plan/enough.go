@@ -10,24 +10,46 @@ import (
 // figures are how many candidates of each sort a plan holds.
 type figures struct {
 	masks, masksHeldOut, components, facts, replays int
+	// clustersHeldOut is how many clusters the held-out masks are of.
+	clustersHeldOut int
 }
 
 func (c candidates) figures() figures {
 	f := figures{components: len(c.components), facts: len(c.facts), replays: len(c.replays)}
+	clusters := map[string]bool{}
 	for _, mask := range c.masks {
 		if mask.Side == task.SideEvaluation {
 			f.masksHeldOut++
+			clusters[mask.Cluster] = true
 		} else {
 			f.masks++
 		}
 	}
+	f.clustersHeldOut = len(clusters)
 	return f
+}
+
+// heldOut is how many clusters of a kind's tasks there are. A question about a
+// fact stands for itself.
+func (f figures) heldOut(kind v1alpha1.KindName) int {
+	if kind == v1alpha1.KindContextualImplementation {
+		return f.clustersHeldOut
+	}
+	return f.available()[kind]
 }
 
 // samples is the most training samples that the candidates can become: a bug is
 // repaired and tested.
 func (f figures) samples() int {
 	return f.masks + f.components + 2*f.replays + f.facts*recall.TrainingWordings
+}
+
+// available is how many tasks of each kind there are to ask.
+func (f figures) available() map[v1alpha1.KindName]int {
+	return map[v1alpha1.KindName]int{
+		v1alpha1.KindContextualImplementation: f.masksHeldOut,
+		v1alpha1.KindCodebaseQA:               f.facts,
+	}
 }
 
 // checkEnough ends a run early that could not train or not be judged.
@@ -38,10 +60,7 @@ func checkEnough(recipe v1alpha1.Recipe, f figures) error {
 				"widen repository.include, raise the samples of experience.units, add tests, or lower minSamples",
 			f.samples(), f.masks, f.components, f.replays, f.facts, recall.TrainingWordings, recipe.Experience.MinSamples)
 	}
-	available := map[v1alpha1.KindName]int{
-		v1alpha1.KindContextualImplementation: f.masksHeldOut,
-		v1alpha1.KindCodebaseQA:               f.facts,
-	}
+	available := f.available()
 	for _, kind := range recipe.Evaluation.Kinds {
 		if needed := max(1, int(kind.MinimumTasks)); available[kind.Name] < needed {
 			return stage.Fail(v1alpha1.FailureData, nil,
