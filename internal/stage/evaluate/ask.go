@@ -4,11 +4,13 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"sync"
+
+	"golang.org/x/sync/errgroup"
 
 	"github.com/repoexpert/operator/api/v1alpha1"
 	"github.com/repoexpert/operator/internal/engine"
 	"github.com/repoexpert/operator/internal/process"
-	"github.com/repoexpert/operator/internal/recall"
 	"github.com/repoexpert/operator/internal/recipe"
 	"github.com/repoexpert/operator/internal/stage"
 )
@@ -16,10 +18,11 @@ import (
 // maxCause bounds the model server's own words in a message, in bytes.
 const maxCause = 300
 
-// ask runs the controls and then the arms, in the sets that one server holds.
+// ask checks the controls and then asks the arms, in the sets that one server
+// holds.
 func (e *evaluation) ask(ctx context.Context) error {
-	if e.masks != nil {
-		if err := e.runControls(ctx); err != nil {
+	for _, k := range e.kinds {
+		if err := k.control(); err != nil {
 			return err
 		}
 	}
@@ -42,6 +45,32 @@ func (e *evaluation) ask(ctx context.Context) error {
 	return nil
 }
 
+// control takes the grades of the known answers and of none for arms of their
+// own. It fails if they are not all right and all wrong.
+func (k *asked) control() error {
+	name := k.head().Name
+	for i, t := range k.tasks() {
+		gold, noop := k.known(i), k.nothing(i)
+		switch {
+		case !gold.Correct:
+			return stage.Fail(v1alpha1.FailureRepositoryCode, nil, "%s: the known answer of task %s was not graded as right%s", name, t.id, gold.reason())
+		case noop.Correct:
+			return stage.Fail(v1alpha1.FailureRepositoryCode, nil, "%s: no answer to task %s was graded as right%s", name, t.id, noop.reason())
+		}
+		k.attempts[v1alpha1.ArmGold] = append(k.attempts[v1alpha1.ArmGold], gold)
+		k.attempts[v1alpha1.ArmNoop] = append(k.attempts[v1alpha1.ArmNoop], noop)
+	}
+	return nil
+}
+
+// reason is how the tests graded an attempt, in brackets; empty where they did not.
+func (a attempt) reason() string {
+	if a.Grade == nil {
+		return ""
+	}
+	return fmt.Sprintf(" (%s); tests that do not give the same result twice cannot grade: repair or exclude them", a.Grade.Reason)
+}
+
 func (e *evaluation) load(ctx context.Context, set []engine.Model) error {
 	recipeOf := e.env.Spec.Recipe
 	err := e.servers.Load(ctx, set, engine.Settings{
@@ -56,60 +85,40 @@ func (e *evaluation) load(ctx context.Context, set []engine.Model) error {
 	return stage.Fail(class, err, "%s: %s", failed.Reason, process.LastLine(failed.Tail, maxCause))
 }
 
+// chat is a conversation with an arm's model.
+func (e *evaluation) chat(who arm, sampling v1alpha1.Sampling, maxTokens int32) *engine.Chat {
+	return engine.NewChat(engine.Address(e.port), who.model.Name, e.server.Fields(sampling, maxTokens))
+}
+
+// askArm asks one arm everything.
 func (e *evaluation) askArm(ctx context.Context, a arm) error {
 	e.env.Log.Info("asking", "arm", a.name)
-	if e.qa != nil {
-		if err := e.askQuestions(ctx, a); err != nil {
+	for _, k := range e.kinds {
+		if err := e.askKind(ctx, k, a); err != nil {
 			return err
 		}
-	}
-	if e.masks != nil {
-		return e.implement(ctx, a)
 	}
 	return nil
 }
 
-// record is what the gate decides from.
-func (e *evaluation) record() v1alpha1.EvaluationRecord {
-	spec := e.env.Spec
-	record := v1alpha1.EvaluationRecord{
-		Fingerprint:     e.fingerprint(),
-		Protocol:        fmt.Sprintf("%s: held-out functions; CodebaseQA: %s", holdout(spec.Recipe.Evaluation.Holdout), recall.ScoreLabel),
-		CandidateDigest: spec.Inputs[spec.Keys.Output(v1alpha1.StageTrain)],
-	}
-	if spec.Served != nil {
-		record.ServedDigest = spec.Served.ModelDigest
-	}
-	if e.qa != nil {
-		record.Kinds = append(record.Kinds, e.qa.kindRecord(e.arms))
-	}
-	if e.masks != nil {
-		record.Kinds = append(record.Kinds, e.masks.kindRecord(e.arms))
-	}
-	return record
-}
-
-func holdout(h v1alpha1.Holdout) v1alpha1.Holdout {
-	if h == "" {
-		return v1alpha1.HoldoutTasks
-	}
-	return h
-}
-
-// counts are the stage's figures.
-func (e *evaluation) counts() map[string]int64 {
-	counts := map[string]int64{}
-	for _, kind := range e.record().Kinds {
-		for _, a := range kind.Arms {
-			counts[string(kind.Name)+".tasks"] = int64(len(a.Successes))
-			solved := int64(0)
-			for _, c := range a.Successes {
-				if c == '1' {
-					solved++
-				}
+func (e *evaluation) askKind(ctx context.Context, k *asked, a arm) error {
+	tasks, name := k.tasks(), k.head().Name
+	attempts := make([]attempt, len(tasks))
+	group, ctx := errgroup.WithContext(ctx)
+	group.SetLimit(k.atOnce())
+	var progress sync.Mutex
+	for i, t := range tasks {
+		group.Go(func() error {
+			var err error
+			if attempts[i], err = k.try(ctx, a, i); err != nil {
+				return fmt.Errorf("arm %s, task %s: %w", a.name, t.id, err)
 			}
-			counts[string(kind.Name)+"."+string(a.Name)] = solved
-		}
+			progress.Lock()
+			defer progress.Unlock()
+			e.progress.add(string(name) + " " + string(a.name))
+			return nil
+		})
 	}
-	return counts
+	k.attempts[a.name] = attempts
+	return group.Wait()
 }

@@ -30,9 +30,10 @@ type evaluation struct {
 	server  engine.Engine
 	port    int
 	arms    []arm
-	// qa and masks are nil for a kind that is not asked.
-	qa    *questions
-	masks *implementations
+	kinds   []*asked
+	adapter func(v1alpha1.TestFramework) (language.Adapter, error)
+	// grader is nil until a kind asks for it.
+	grader *grading.Grader
 	// seen is what the trained models were trained on.
 	seen []report.Seen
 	// training is how the candidate was made, nil where its manifest does not say.
@@ -48,7 +49,7 @@ type arm struct {
 
 // prepare chooses models and tasks.
 func (s Stage) prepare(ctx context.Context, env stage.Env) (*evaluation, error) {
-	e := &evaluation{env: env, servers: s.Servers, port: s.Port, progress: meter{report: env.Progress}}
+	e := &evaluation{env: env, servers: s.Servers, port: s.Port, adapter: s.Adapter, progress: meter{report: env.Progress}}
 	var err error
 	if e.server, err = engine.For(env.Spec.Recipe.Engine); err != nil {
 		return nil, stage.Fail(v1alpha1.FailureConfiguration, nil, "%v", err)
@@ -57,23 +58,7 @@ func (s Stage) prepare(ctx context.Context, env stage.Env) (*evaluation, error) 
 	if err != nil {
 		return nil, err
 	}
-	for _, kind := range env.Spec.Recipe.Evaluation.Kinds {
-		switch kind.Name {
-		case v1alpha1.KindCodebaseQA:
-			e.qa, err = e.chooseQuestions(kind, served)
-		case v1alpha1.KindContextualImplementation:
-			e.masks, err = e.chooseMasks(ctx, kind, served, s.Adapter)
-		default:
-			err = stage.Fail(v1alpha1.FailureConfiguration, nil, "evaluation.kinds names %q, which this worker does not know", kind.Name)
-		}
-		if err != nil {
-			return nil, err
-		}
-	}
-	if e.qa == nil && e.masks == nil {
-		return nil, stage.Fail(v1alpha1.FailureConfiguration, nil, "evaluation.kinds is empty: name at least one kind")
-	}
-	return e, nil
+	return e, e.chooseKinds(ctx, served)
 }
 
 // findModels fills the arms and returns what the served model saw, nil when none
@@ -153,10 +138,13 @@ func planned[T any](env stage.Env, name string) ([]T, error) {
 	return values, nil
 }
 
-// newGrader prepares both boxes and returns the grader of this commit.
-func (e *evaluation) newGrader(ctx context.Context, adapterFor func(v1alpha1.TestFramework) (language.Adapter, error)) (*grading.Grader, error) {
+// graderOf prepares both boxes, once, and returns the grader of this commit.
+func (e *evaluation) graderOf(ctx context.Context) (*grading.Grader, error) {
+	if e.grader != nil {
+		return e.grader, nil
+	}
 	spec := e.env.Spec
-	adapter, err := adapterFor(spec.Recipe.Environment.Test.Framework)
+	adapter, err := e.adapter(spec.Recipe.Environment.Test.Framework)
 	if err != nil {
 		return nil, stage.Fail(v1alpha1.FailureConfiguration, nil, "%s", err)
 	}
@@ -175,10 +163,11 @@ func (e *evaluation) newGrader(ctx context.Context, adapterFor func(v1alpha1.Tes
 	if err != nil {
 		return nil, err
 	}
-	return grading.New(grading.Config{
+	e.grader = grading.New(grading.Config{
 		Box: e.env.Grader, Adapter: adapter, Source: source, Inventory: inventory, Baseline: baseline,
 		TestTimeout: spec.Recipe.Experience.TestTimeout.Duration,
-	}), nil
+	})
+	return e.grader, nil
 }
 
 func (e *evaluation) readPlan() (*language.Inventory, task.Baseline, error) {
@@ -210,16 +199,6 @@ func (e *evaluation) readPlan() (*language.Inventory, task.Baseline, error) {
 func (e *evaluation) profile() agent.Profile {
 	recipe := e.env.Spec.Recipe
 	return agent.NewProfile(recipe.Evaluation.Agent, recipe.Experience.CommandTimeout.Duration)
-}
-
-// enough refuses an evaluation that could promote nothing, before it is run.
-func enough(kind v1alpha1.EvaluationKind, tasks int, why string) error {
-	if needed := max(1, int(kind.MinimumTasks)); tasks < needed {
-		return stage.Fail(v1alpha1.FailureData, nil,
-			"%d tasks of kind %s are left, evaluation.kinds asks for at least %d (%s); raise the kind's tasks or lower its minimumTasks",
-			tasks, kind.Name, needed, why)
-	}
-	return nil
 }
 
 // meter turns answers into progress lines.

@@ -1,0 +1,104 @@
+package evaluate
+
+import (
+	"context"
+
+	"github.com/repoexpert/operator/api/v1alpha1"
+	"github.com/repoexpert/operator/internal/recipe"
+	"github.com/repoexpert/operator/internal/report"
+	"github.com/repoexpert/operator/internal/stage"
+)
+
+// kind is one kind of task, with the tasks that were chosen. Tasks are numbered
+// from 0: those that count come first, extra ones follow.
+type kind interface {
+	// head is the kind's record without its tasks and arms: name, names of groups,
+	// and what guessing would score.
+	head() v1alpha1.KindRecord
+	// tasks are what is asked, of every arm.
+	tasks() []item
+	// identity is all besides the tasks that must be equal for answers to compare.
+	identity() []any
+	// atOnce is how many tasks may be worked on at the same time.
+	atOnce() int
+	// try lets a model work on a task.
+	try(ctx context.Context, who arm, task int) (attempt, error)
+	// known and nothing are the grades of a task's known answer and of none: what
+	// they are shows whether the grading works.
+	known(task int) attempt
+	nothing(task int) attempt
+	// refused counts candidates that are no task, by reason.
+	refused() map[string]int
+	// describe adds to a kind of the report what its scores do not tell.
+	describe(k *report.Kind)
+}
+
+// item is one task as all kinds have it.
+type item struct {
+	id string
+	// group is the sub-kind, one of the head's group names; empty where there are none.
+	group string
+	// cluster is the unit of the hold-out that the task belongs to.
+	cluster string
+	// text is what a model is asked, gold the known answer where it is a short one.
+	text, gold string
+	// print identifies all that the task is made of.
+	print string
+	// extra tasks are reported and count nowhere.
+	extra bool
+}
+
+// asked is a kind with what came out of it.
+type asked struct {
+	kind
+	// attempts by arm, one a task.
+	attempts map[v1alpha1.ArmName][]attempt
+}
+
+// scored is the number of tasks that count.
+func (k *asked) scored() int {
+	n := 0
+	for _, t := range k.tasks() {
+		if !t.extra {
+			n++
+		}
+	}
+	return n
+}
+
+// choosers make the kinds: each takes its tasks from the plan, none that the
+// served model was trained on.
+var choosers = map[v1alpha1.KindName]func(*evaluation, context.Context, v1alpha1.EvaluationKind, *recipe.Seen) (kind, error){
+	v1alpha1.KindCodebaseQA:               (*evaluation).chooseQuestions,
+	v1alpha1.KindContextualImplementation: (*evaluation).chooseMasks,
+}
+
+// chooseKinds chooses the tasks of all kinds that the recipe names.
+func (e *evaluation) chooseKinds(ctx context.Context, served *recipe.Seen) error {
+	for _, wanted := range e.env.Spec.Recipe.Evaluation.Kinds {
+		choose, known := choosers[wanted.Name]
+		if !known {
+			return stage.Fail(v1alpha1.FailureConfiguration, nil, "evaluation.kinds names %q, which this worker does not know", wanted.Name)
+		}
+		chosen, err := choose(e, ctx, wanted, served)
+		if err != nil {
+			return err
+		}
+		e.kinds = append(e.kinds, &asked{kind: chosen, attempts: map[v1alpha1.ArmName][]attempt{}})
+		e.progress.total += int64(len(e.arms) * len(chosen.tasks()))
+	}
+	if len(e.kinds) == 0 {
+		return stage.Fail(v1alpha1.FailureConfiguration, nil, "evaluation.kinds is empty: name at least one kind")
+	}
+	return nil
+}
+
+// enough refuses an evaluation that could promote nothing, before it is run.
+func enough(kind v1alpha1.EvaluationKind, tasks int, why string) error {
+	if needed := max(1, int(kind.MinimumTasks)); tasks < needed {
+		return stage.Fail(v1alpha1.FailureData, nil,
+			"%d tasks of kind %s are left, evaluation.kinds asks for at least %d (%s); raise the kind's tasks or lower its minimumTasks",
+			tasks, kind.Name, needed, why)
+	}
+	return nil
+}
