@@ -29,6 +29,11 @@ const (
 	// ConditionNetworkIsolated on a RepoExpert: False says that the class allows
 	// repository code to run where the network is not cut off.
 	ConditionNetworkIsolated = "NetworkIsolated"
+
+	// ConditionGatePowered on an ExpertRun, and on its RepoExpert: False says that
+	// the hold-out is so small that an equally good model would pass the gate in
+	// less than half of the cases; the message says what would help.
+	ConditionGatePowered = "GatePowered"
 )
 
 // Reasons of conditions on RepoExpert and ExpertClass.
@@ -93,6 +98,10 @@ const (
 	ReasonStageRunning = "StageRunning"
 	// ReasonWaiting: the next stage cannot start yet; the message says why.
 	ReasonWaiting = "Waiting"
+	// ReasonUnderpowered: the hold-out is too small for the gate.
+	ReasonUnderpowered = "Underpowered"
+	// ReasonPowered: the hold-out is large enough for the gate.
+	ReasonPowered = "Powered"
 	// ReasonPromotable: the gate accepts the model.
 	ReasonPromotable = "Promotable"
 	// ReasonCancelled: a newer commit, a suspension or a deletion ended the run.

@@ -262,6 +262,12 @@ type ServingPin struct {
 	// +optional
 	// +kubebuilder:validation:MaxLength=63
 	PinnedRunName string `json:"pinnedRunName,omitempty"`
+
+	// pinReason says in one line why; shown in status and events.
+	// +optional
+	// +kubebuilder:validation:MaxLength=256
+	// +kubebuilder:validation:XValidation:rule="!self.contains('\\n') && !self.contains('\\r')",message="serving.pinReason is one line: remove the line breaks"
+	PinReason string `json:"pinReason,omitempty"`
 }
 
 // RepoExpertStatus is what the operator observed and decided.
@@ -271,7 +277,7 @@ type RepoExpertStatus struct {
 	ObservedGeneration int64 `json:"observedGeneration,omitempty"`
 
 	// conditions of the expert: Ready, Reconciling, Stalled, SourceReady, Serving, UpToDate,
-	// NetworkIsolated.
+	// NetworkIsolated, GatePowered.
 	// +optional
 	// +listType=map
 	// +listMapKey=type
@@ -299,6 +305,19 @@ type RepoExpertStatus struct {
 	// served is the model behind the endpoint.
 	// +optional
 	Served *ServedModel `json:"served,omitempty"`
+
+	// anchor is the last model that beat the anchor before it, or that a person
+	// chose by a pin: candidates may not be worse than it, however small the steps.
+	// +optional
+	Anchor *ServedModel `json:"anchor,omitempty"`
+
+	// steps are the losses of the promotions since a person last chose, oldest
+	// first, at most 50. Their sum stops automatic promotion.
+	// +optional
+	// +listType=map
+	// +listMapKey=runName
+	// +kubebuilder:validation:MaxItems=50
+	Steps []PromotionStep `json:"steps,omitempty"`
 
 	// endpoint is where the expert answers.
 	// +optional
@@ -393,6 +412,15 @@ type ServedModel struct {
 	// promotedTime is when it was promoted.
 	// +required
 	PromotedTime metav1.Time `json:"promotedTime"`
+}
+
+// PromotionStep is what one promotion lost.
+type PromotionStep struct {
+	// runName of the ExpertRun that was promoted.
+	// +required
+	RunName string `json:"runName"`
+
+	LossStep `json:",inline"`
 }
 
 // Endpoint is where an expert answers.

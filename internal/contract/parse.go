@@ -1,6 +1,7 @@
 package contract
 
 import (
+	"cmp"
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
@@ -24,6 +25,9 @@ const (
 	// maxProgressBytes holds any progress: JSON writes a byte of text as at most six.
 	maxProgressBytes = 6*maxProgressText + 128
 	maxCounts        = 32
+	maxLooks         = 8
+	// maxRollouts: a record has one digit a task.
+	maxRollouts = 9
 )
 
 var (
@@ -68,7 +72,10 @@ func ParseSpec(value string) (StageSpec, error) {
 	case spec.DeadlineSeconds <= 0:
 		return spec, errors.New("stage specification: no deadline")
 	}
-	return spec, errors.Join(checkKeys(spec.Keys), checkInputs(spec), checkTeacher(spec.TeacherURL))
+	if spec.Stage == v1alpha1.StageEvaluate {
+		spec.Look, spec.Rollouts = cmp.Or(spec.Look, 1), cmp.Or(spec.Rollouts, 1)
+	}
+	return spec, errors.Join(checkKeys(spec.Keys), checkInputs(spec), checkLook(spec), checkTeacher(spec.TeacherURL))
 }
 
 // checkTeacher demands a plain URL by address: what else it could be is not the
@@ -103,8 +110,28 @@ func checkInputs(spec StageSpec) error {
 			return fmt.Errorf("stage specification: input %q with digest %q", folder, digest)
 		}
 	}
-	if s := spec.Served; s != nil && (!keyPattern.MatchString(s.ModelKey) || !ValidDigest(s.ModelDigest)) {
-		return fmt.Errorf("stage specification: served model %q with digest %q", s.ModelKey, s.ModelDigest)
+	for arm, m := range map[v1alpha1.ArmName]*ServedModel{v1alpha1.ArmServed: spec.Served, v1alpha1.ArmAnchor: spec.Anchor} {
+		if m != nil && (!keyPattern.MatchString(m.ModelKey) || !ValidDigest(m.ModelDigest)) {
+			return fmt.Errorf("stage specification: %s model %q with digest %q", arm, m.ModelKey, m.ModelDigest)
+		}
+	}
+	return nil
+}
+
+// checkLook demands a planned look of Evaluate, and none elsewhere.
+func checkLook(spec StageSpec) error {
+	if spec.Stage != v1alpha1.StageEvaluate {
+		if spec.Look != 0 || spec.Rollouts != 0 || spec.PreviousLook != "" {
+			return fmt.Errorf("stage specification: a look at results in stage %s", spec.Stage)
+		}
+		return nil
+	}
+	if spec.Look < 1 || spec.Look > maxLooks || spec.Rollouts < spec.Look || spec.Rollouts > maxRollouts {
+		return fmt.Errorf("stage specification: look %d with %d rollouts", spec.Look, spec.Rollouts)
+	}
+	_, given := spec.Inputs[spec.PreviousLook]
+	if (spec.Look == 1) != (spec.PreviousLook == "") || (spec.PreviousLook != "" && !given) {
+		return fmt.Errorf("stage specification: look %d with the previous look %q, which must be among the inputs from look 2 on", spec.Look, spec.PreviousLook)
 	}
 	return nil
 }

@@ -103,12 +103,25 @@ type StageSpec struct {
 	Shards int32 `json:"shards,omitempty"`
 	// Served is the model to compare with; nil when nothing is served.
 	Served *ServedModel `json:"served,omitempty"`
+	// Anchor is the model that no promotion may fall behind; nil where there is none
+	// or it is the served model or the candidate. In Evaluate alone.
+	Anchor *ServedModel `json:"anchor,omitempty"`
+	// Look is the number of the look at results, from 1, and Rollouts how many
+	// rollouts of each task the output must hold by then, those of earlier looks
+	// included. ParseSpec reads absent ones as 1; both are 0 in stages other than
+	// Evaluate.
+	Look     int32 `json:"look,omitempty"`
+	Rollouts int32 `json:"rollouts,omitempty"`
+	// PreviousLook is the sealed output of the look before, below the volume's root,
+	// and one of Inputs; its rollouts are kept and added to. Empty at look 1.
+	PreviousLook string `json:"previousLook,omitempty"`
 	// TeacherURL is the base URL of the run's teacher proxy, by address: a sandbox
 	// resolves no names. Set in Experience where the recipe has a teacher.
 	TeacherURL string `json:"teacherURL,omitempty"`
 }
 
-// ServedModel is the model to compare with.
+// ServedModel is a model to compare with: served now, or the anchor. Its folder,
+// models/<ModelKey>, holds the list of what its training excluded.
 type ServedModel struct {
 	Commit      string `json:"commit"`
 	ModelKey    string `json:"modelKey"`

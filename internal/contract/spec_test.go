@@ -56,6 +56,17 @@ func anySpecification(t *rapid.T) contract.StageSpec {
 	if rapid.Bool().Draw(t, "nothing served") {
 		s.Served = nil
 	}
+	if rapid.Bool().Draw(t, "anchor") {
+		s.Anchor = &contract.ServedModel{Commit: commit, ModelKey: hex("anchor model"), ModelDigest: digest}
+	}
+	if s.Stage == v1alpha1.StageEvaluate {
+		s.Look = rapid.Int32Range(1, 8).Draw(t, "look")
+		s.Rollouts = rapid.Int32Range(s.Look, 9).Draw(t, "rollouts")
+	}
+	if s.Look > 1 {
+		s.PreviousLook = "evaluations/" + hex("previous look")
+		s.Inputs[s.PreviousLook] = digest
+	}
 	return s
 }
 
@@ -102,6 +113,25 @@ func TestSpecificationIsBounded(t *testing.T) {
 	}
 }
 
+func look(number, rollouts int32, previous string) func(*contract.StageSpec) {
+	return func(s *contract.StageSpec) {
+		s.Stage, s.Look, s.Rollouts, s.PreviousLook = v1alpha1.StageEvaluate, number, rollouts, previous
+	}
+}
+
+// A manager that plans no looks means one.
+func TestParseSpecReadsOneLook(t *testing.T) {
+	s := specification()
+	s.Stage = v1alpha1.StageEvaluate
+	value, err := contract.EncodeSpec(s)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got, err := contract.ParseSpec(value); err != nil || got.Look != 1 || got.Rollouts != 1 {
+		t.Errorf("look %d with %d rollouts, error %v; want look 1 with 1", got.Look, got.Rollouts, err)
+	}
+}
+
 func TestParseSpecRefuses(t *testing.T) {
 	tests := map[string]struct {
 		change func(*contract.StageSpec)
@@ -134,6 +164,15 @@ func TestParseSpecRefuses(t *testing.T) {
 		"a teacher elsewhere":                       {func(s *contract.StageSpec) { s.TeacherURL = "https://10.0.0.7:8090/v1" }, "teacherURL"},
 		"a teacher with a path":                     {func(s *contract.StageSpec) { s.TeacherURL = "http://10.0.0.7:8090/v2" }, "teacherURL"},
 		"a served model without a digest":           {func(s *contract.StageSpec) { s.Served.ModelDigest = "sha256:0" }, "served model"},
+		"an anchor without a digest":                {func(s *contract.StageSpec) { s.Anchor = &contract.ServedModel{ModelKey: key("a")} }, "anchor model"},
+		"a look in another stage":                   {func(s *contract.StageSpec) { s.Look = 1 }, "in stage Train"},
+		"a look before the first":                   {look(-1, 2, ""), "look -1 with 2 rollouts"},
+		"more looks than are planned":               {look(9, 9, ""), "look 9 with 9 rollouts"},
+		"more rollouts than a record holds":         {look(1, 10, ""), "look 1 with 10 rollouts"},
+		"fewer rollouts than looks":                 {look(2, 1, "datasets/"+key("6")), "look 2 with 1 rollouts"},
+		"look 2 without the one before":             {look(2, 4, ""), "previous look"},
+		"look 2 with one that is no input":          {look(2, 4, "evaluations/"+key("b")), "previous look"},
+		"look 1 with one before":                    {look(1, 2, "datasets/"+key("6")), "previous look"},
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {

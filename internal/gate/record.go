@@ -150,9 +150,9 @@ func count(letter byte) Count {
 	return Count{}
 }
 
-// executable says whether a kind is graded by running code.
+// executable says whether a kind is graded by running code: all but closed questions.
 func executable(kind v1alpha1.KindName) bool {
-	return kind == v1alpha1.KindContextualImplementation
+	return kind != v1alpha1.KindCodebaseQA
 }
 
 func checkGroups(record v1alpha1.KindRecord, tasks int) error {

@@ -16,9 +16,15 @@ const (
 	maxFingerprint = 64
 	maxProtocol    = 128
 	maxGroupName   = 63
+	maxCluster     = 1000000
+	maxLook        = 8
+	maxRollouts    = 9
 )
 
-var successesPattern = regexp.MustCompile(`^[01x]*$`)
+var (
+	successesPattern = regexp.MustCompile(`^[0-9x]*$`)
+	freshPattern     = regexp.MustCompile(`^[01]*$`)
+)
 
 // readRecord reads the evaluation record and says what is wrong with it. One
 // that is not the result's own, about another model, or beyond what the API
@@ -42,13 +48,13 @@ func (p *planner) readRecord(result contract.StageResult) (*v1alpha1.EvaluationR
 // would be refused for ever, and the run with it.
 func storable(r v1alpha1.EvaluationRecord) bool {
 	if len(r.Fingerprint) > maxFingerprint || len(r.Protocol) > maxProtocol || len(r.Kinds) > maxKinds ||
-		(r.ServedDigest != "" && !contract.ValidDigest(r.ServedDigest)) {
+		!storableDigest(r.ServedDigest) || !storableDigest(r.AnchorDigest) || r.Look < 0 || r.Look > maxLook ||
+		!storableCanary(r.Canary) {
 		return false
 	}
 	seen := map[v1alpha1.KindName]bool{}
 	for _, k := range r.Kinds {
-		known := k.Name == v1alpha1.KindCodebaseQA || k.Name == v1alpha1.KindContextualImplementation
-		if seen[k.Name] || !known || !storableKind(k) {
+		if seen[k.Name] || !slices.Contains(v1alpha1.KindNames, k.Name) || !storableKind(k) {
 			return false
 		}
 		seen[k.Name] = true
@@ -56,19 +62,35 @@ func storable(r v1alpha1.EvaluationRecord) bool {
 	return true
 }
 
+func storableCanary(c *v1alpha1.CanaryRecord) bool {
+	return c == nil || (c.Asked >= 1 && c.Asked <= maxTasks && c.Solved >= 0 && c.Solved <= maxTasks)
+}
+
+func storableDigest(digest string) bool { return digest == "" || contract.ValidDigest(digest) }
+
 func storableKind(k v1alpha1.KindRecord) bool {
-	if len(k.Groups) > maxTasks || len(k.GroupNames) > maxGroupNames || len(k.Arms) > maxArms {
+	if len(k.Groups) > maxTasks || len(k.GroupNames) > maxGroupNames || len(k.Arms) > maxArms ||
+		len(k.Clusters) > maxTasks || len(k.Fresh) > maxTasks || !freshPattern.MatchString(k.Fresh) {
+		return false
+	}
+	if slices.ContainsFunc(k.Clusters, func(number int32) bool { return number < 0 || number > maxCluster }) {
 		return false
 	}
 	if slices.ContainsFunc(k.GroupNames, func(name string) bool { return len(name) > maxGroupName }) {
 		return false
 	}
-	arms := []v1alpha1.ArmName{v1alpha1.ArmBase, v1alpha1.ArmCandidate, v1alpha1.ArmServed, v1alpha1.ArmGold, v1alpha1.ArmNoop}
 	for i, a := range k.Arms {
 		again := slices.ContainsFunc(k.Arms[:i], func(b v1alpha1.ArmRecord) bool { return a.Name == b.Name })
-		if again || !slices.Contains(arms, a.Name) || len(a.Successes) > maxTasks || !successesPattern.MatchString(a.Successes) {
+		if again || !slices.Contains(v1alpha1.ArmNames, a.Name) || !storableArm(a) {
 			return false
 		}
 	}
 	return true
+}
+
+func storableArm(a v1alpha1.ArmRecord) bool {
+	if u := a.Usage; u != nil && (u.Episodes < 0 || u.Turns < 0 || u.FormatErrors < 0 || u.Tokens < 0) {
+		return false
+	}
+	return len(a.Successes) <= maxTasks && successesPattern.MatchString(a.Successes) && a.Rollouts >= 0 && a.Rollouts <= maxRollouts
 }
