@@ -10,6 +10,7 @@ import (
 // figures are how many candidates of each sort a plan holds.
 type figures struct {
 	masks, masksHeldOut, components, facts, replays int
+	bugsHeldOut, featuresHeldOut                    int
 }
 
 func (c candidates) figures() figures {
@@ -19,6 +20,13 @@ func (c candidates) figures() figures {
 			f.masksHeldOut++
 		} else {
 			f.masks++
+		}
+	}
+	for _, replay := range c.heldOutReplays {
+		if len(replay.Adds) > 0 {
+			f.featuresHeldOut++
+		} else {
+			f.bugsHeldOut++
 		}
 	}
 	return f
@@ -41,6 +49,9 @@ func checkEnough(recipe v1alpha1.Recipe, f figures) error {
 	available := map[v1alpha1.KindName]int{
 		v1alpha1.KindContextualImplementation: f.masksHeldOut,
 		v1alpha1.KindCodebaseQA:               f.facts,
+		v1alpha1.KindIssueResolution:          f.bugsHeldOut,
+		v1alpha1.KindTestGeneration:           f.bugsHeldOut,
+		v1alpha1.KindFeatureImplementation:    f.featuresHeldOut,
 	}
 	for _, kind := range recipe.Evaluation.Kinds {
 		if needed := max(1, int(kind.MinimumTasks)); available[kind.Name] < needed {
@@ -55,4 +66,9 @@ func checkEnough(recipe v1alpha1.Recipe, f figures) error {
 var remedies = map[v1alpha1.KindName]string{
 	v1alpha1.KindContextualImplementation: "raise evaluation.holdoutPercent, add tests that cover more functions, or leave the kind out",
 	v1alpha1.KindCodebaseQA:               "add unit RepositoryRecall to experience.units with more samples, widen repository.include, or leave the kind out",
+	v1alpha1.KindIssueResolution:          remedyBugs,
+	v1alpha1.KindTestGeneration:           remedyBugs,
+	v1alpha1.KindFeatureImplementation:    "such a task is a commit that adds a function or class and its tests, touches held-out functions alone and can still be taken back: raise evaluation.holdoutPercent, fetch more history, or leave the kind out",
 }
+
+const remedyBugs = "raise evaluation.holdoutPercent, add tests that cover more functions, or leave the kind out"
