@@ -86,6 +86,10 @@ func TestGradeWritten(t *testing.T) {
 		"one of two fails":     {patch: added("tests/unit/test_tax.py", reproduces+"\n\ndef test_wrong():\n    assert total([1]) == 9\n"), want: TestFailsAfter},
 		"fails in its set-up":  {patch: added("tests/unit/test_tax.py", "import pytest\n\n\n@pytest.fixture\ndef broken():\n    raise OSError\n\n\ndef test_x(broken):\n    pass\n"), want: TestNotRun},
 		"adds none":            {patch: added("tests/unit/test_tax.py", head), want: TestsMissing},
+		"passes the second time": {
+			patch: added("tests/unit/test_tax.py", "import os\nimport tempfile\n\nran = os.path.join(tempfile.gettempdir(), \"ran-"+t.Name()+"\")\n\n\ndef test_x():\n    if not os.path.exists(ran):\n        open(ran, \"w\").close()\n        assert False\n"),
+			want:  UnsteadyTest,
+		},
 		"repairs instead":      {patch: checked.Gold(), want: PatchOutsideSource},
 		"out of the tree":      {patch: strings.ReplaceAll(added("tests/test_tax.py", reproduces), "tests/test_tax.py", "../test_tax.py"), want: PatchOutsideSource},
 		"a plug-in for pytest": {patch: added("tests/conftest.py", reproduces), want: PatchOutsideSource},

@@ -8,23 +8,28 @@ import (
 
 // Reasons why a candidate is no task.
 const (
-	refusedSeen     = "seen by the served model"
+	refusedSeen     = "seen by a model that is compared"
 	refusedUnneeded = "tests pass without the answer"
 	refusedVisible  = "other tests fail without the answer"
 	refusedGold     = "tests fail with the known answer"
 	refusedFlaky    = "graded differently in another run"
 	refusedMask     = "cannot be masked"
+	refusedText     = "nothing tells of it that does not give it away"
 )
 
 // admissions is how often the known answer and the empty one are graded before a
 // task is one.
 const admissions = 3
 
+// check runs the tests of a task on the broken tree: the grader's Check, or
+// CheckAbsent.
+type check func(context.Context, grading.Task) (grading.Task, grading.Grade, error)
+
 // prepared checks that tests notice what is broken and that what an agent sees of
 // them passes, and finds the task's negative control. A reason says why it is no
 // task.
-func prepared(ctx context.Context, grader *grading.Grader, t grading.Task) (grading.Task, string, error) {
-	t, grade, err := grader.Check(ctx, t)
+func prepared(ctx context.Context, grader *grading.Grader, t grading.Task, noticed check) (grading.Task, string, error) {
+	t, grade, err := noticed(ctx, t)
 	if err != nil || grade.Reason != grading.TestsFailed {
 		return t, refusedUnneeded, err
 	}

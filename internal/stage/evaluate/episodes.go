@@ -75,6 +75,15 @@ func (k *episodes) nothing(task int) attempt { return k.jobs[task].noop }
 // refused implements kind.
 func (k *episodes) refused() map[string]int { return k.refusals }
 
+// add takes a job that is a task; a reason says that it is none.
+func (k *episodes) add(j job, reason string) {
+	if reason != "" {
+		k.refusals[reason]++
+		return
+	}
+	k.jobs = append(k.jobs, j)
+}
+
 // why lists the refusals in a fixed order.
 func (k *episodes) why() string {
 	if len(k.refusals) == 0 {

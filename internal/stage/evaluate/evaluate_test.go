@@ -260,4 +260,3 @@ func TestEvaluateRefuses(t *testing.T) {
 		})
 	}
 }
-

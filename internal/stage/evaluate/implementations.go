@@ -10,7 +10,6 @@ import (
 	"github.com/repoexpert/operator/internal/agent"
 	"github.com/repoexpert/operator/internal/grading"
 	"github.com/repoexpert/operator/internal/language"
-	"github.com/repoexpert/operator/internal/recipe"
 	"github.com/repoexpert/operator/internal/stage"
 	"github.com/repoexpert/operator/internal/task"
 )
@@ -19,12 +18,12 @@ const measuresMasks = "held-out functions, written by an agent and graded by the
 
 // chooseMasks is the kind ContextualImplementation: held-out functions, in the
 // plan's order, that are tasks.
-func (e *evaluation) chooseMasks(ctx context.Context, wanted v1alpha1.EvaluationKind, served *recipe.Seen) (kind, error) {
+func (e *evaluation) chooseMasks(ctx context.Context, wanted v1alpha1.EvaluationKind) (kind, error) {
 	masks, err := planned[task.Mask](e.env, task.MasksFile)
 	if err != nil {
 		return nil, err
 	}
-	grader, err := e.graderOf(ctx)
+	t, err := e.toolsOf(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -37,17 +36,12 @@ func (e *evaluation) chooseMasks(ctx context.Context, wanted v1alpha1.Evaluation
 			continue
 		}
 		j, reason := job{}, refusedSeen
-		if served == nil || served.Held(mask) {
-			if j, reason, err = implementation(ctx, grader, mask); err != nil {
+		if e.heldOut(mask.ID, mask.Cluster) {
+			if j, reason, err = implementation(ctx, t.grader, mask); err != nil {
 				return nil, fmt.Errorf("admit task %s: %w", mask.ID, err)
 			}
 		}
-		if reason != "" {
-			k.refusals[reason]++
-			e.env.Log.Info("a held-out function is no task", "path", mask.Path, "name", mask.Name, "reason", reason)
-			continue
-		}
-		k.jobs = append(k.jobs, j)
+		k.add(j, reason)
 	}
 	return k, enough(wanted, len(k.jobs), k.why())
 }
@@ -62,7 +56,7 @@ func implementation(ctx context.Context, grader *grading.Grader, mask task.Mask)
 	if err != nil {
 		return job{}, "", stage.Fail(v1alpha1.FailureIntegrity, err, "the plan does not fit the snapshot")
 	}
-	t, reason, err := prepared(ctx, grader, masked.Task)
+	t, reason, err := prepared(ctx, grader, masked.Task, grader.Check)
 	if err != nil || reason != "" {
 		return job{}, reason, err
 	}
@@ -75,7 +69,7 @@ func implementation(ctx context.Context, grader *grading.Grader, mask task.Mask)
 // repairing is a job that is graded by the tests that fail while it is open.
 func repairing(grader *grading.Grader, t grading.Task) job {
 	return job{
-		item: item{id: t.ID, print: t.Fingerprint()}, right: t.Paths(),
+		item: item{id: t.ID, made: t.Fingerprint()}, right: t.Paths(),
 		tree: func(ctx context.Context) (io.ReadCloser, error) { return grader.AgentTree(ctx, t) },
 		grade: func(ctx context.Context, submission string) (attempt, error) {
 			grade, err := grader.GradePatch(ctx, t, submission)

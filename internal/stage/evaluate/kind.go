@@ -4,7 +4,6 @@ import (
 	"context"
 
 	"github.com/repoexpert/operator/api/v1alpha1"
-	"github.com/repoexpert/operator/internal/recipe"
 	"github.com/repoexpert/operator/internal/report"
 	"github.com/repoexpert/operator/internal/stage"
 )
@@ -42,8 +41,8 @@ type item struct {
 	cluster string
 	// text is what a model is asked, gold the known answer where it is a short one.
 	text, gold string
-	// print identifies all that the task is made of.
-	print string
+	// made identifies all that the task is made of.
+	made string
 	// extra tasks are reported and count nowhere.
 	extra bool
 }
@@ -66,21 +65,23 @@ func (k *asked) scored() int {
 	return n
 }
 
-// choosers make the kinds: each takes its tasks from the plan, none that the
-// served model was trained on.
-var choosers = map[v1alpha1.KindName]func(*evaluation, context.Context, v1alpha1.EvaluationKind, *recipe.Seen) (kind, error){
+// choosers make the kinds: each takes its tasks from the plan.
+var choosers = map[v1alpha1.KindName]func(*evaluation, context.Context, v1alpha1.EvaluationKind) (kind, error){
 	v1alpha1.KindCodebaseQA:               (*evaluation).chooseQuestions,
 	v1alpha1.KindContextualImplementation: (*evaluation).chooseMasks,
+	v1alpha1.KindIssueResolution:          (*evaluation).chooseIssues,
+	v1alpha1.KindTestGeneration:           (*evaluation).chooseTests,
+	v1alpha1.KindFeatureImplementation:    (*evaluation).chooseFeatures,
 }
 
 // chooseKinds chooses the tasks of all kinds that the recipe names.
-func (e *evaluation) chooseKinds(ctx context.Context, served *recipe.Seen) error {
+func (e *evaluation) chooseKinds(ctx context.Context) error {
 	for _, wanted := range e.env.Spec.Recipe.Evaluation.Kinds {
 		choose, known := choosers[wanted.Name]
 		if !known {
 			return stage.Fail(v1alpha1.FailureConfiguration, nil, "evaluation.kinds names %q, which this worker does not know", wanted.Name)
 		}
-		chosen, err := choose(e, ctx, wanted, served)
+		chosen, err := choose(e, ctx, wanted)
 		if err != nil {
 			return err
 		}

@@ -11,7 +11,6 @@ import (
 	"github.com/repoexpert/operator/api/v1alpha1"
 	"github.com/repoexpert/operator/internal/engine"
 	"github.com/repoexpert/operator/internal/recall"
-	"github.com/repoexpert/operator/internal/recipe"
 	"github.com/repoexpert/operator/internal/report"
 	"github.com/repoexpert/operator/internal/task"
 )
@@ -39,22 +38,19 @@ type questions struct {
 }
 
 // chooseQuestions is the kind CodebaseQA: the plan's facts, which are those that
-// the candidate was trained on. With a served model they are those that it knows
-// with the same answer: facts true at both commits.
-func (e *evaluation) chooseQuestions(_ context.Context, wanted v1alpha1.EvaluationKind, served *recipe.Seen) (kind, error) {
+// the candidate was trained on. With a served model or an anchor they are those that
+// these know with the same answer: facts true at all commits.
+func (e *evaluation) chooseQuestions(_ context.Context, wanted v1alpha1.EvaluationKind) (kind, error) {
 	all, err := planned[recall.Fact](e.env, task.FactsFile)
 	if err != nil {
 		return nil, err
 	}
-	facts := slices.Clone(all)
-	if served != nil {
-		facts = slices.DeleteFunc(facts, func(fact recall.Fact) bool { return !served.Knows(fact) })
-	}
+	facts := slices.DeleteFunc(slices.Clone(all), func(fact recall.Fact) bool { return !e.taught(fact) })
 	notCompared := len(all) - len(facts)
 	if len(facts) > int(wanted.Tasks) {
 		facts = recall.Select(facts, int(wanted.Tasks), uint64(e.env.Spec.Recipe.Experience.Seed))
 	}
-	why := fmt.Sprintf("the plan has %d facts, %d of them unknown to the served model or changed since", len(all), notCompared)
+	why := fmt.Sprintf("the plan has %d facts, %d of them unknown to the served model or the anchor, or changed since", len(all), notCompared)
 	if err := enough(wanted, len(facts), why); err != nil {
 		return nil, err
 	}

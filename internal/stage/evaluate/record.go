@@ -93,7 +93,7 @@ func (e *evaluation) fingerprint() string {
 	for _, k := range e.kinds {
 		parts = append(parts, k.head(), k.identity())
 		for _, t := range k.tasks() {
-			parts = append(parts, t.id, t.group, t.text, t.gold, t.print)
+			parts = append(parts, t.id, t.group, t.text, t.gold, t.made)
 		}
 	}
 	// Strings and numbers always marshal.

@@ -41,8 +41,13 @@ func (e *evaluation) report() report.Report {
 			BaseModel: spec.Recipe.BaseModel.Name, BaseRevision: spec.Recipe.BaseModel.Revision,
 			Engine: spec.Recipe.Engine, Device: spec.Recipe.EngineDevice,
 		},
-		Holdout: report.Holdout{Protocol: holdout(spec.Recipe.Evaluation.Holdout), Percent: spec.Recipe.Evaluation.HoldoutPercent},
-		Seen:    e.seen, Training: e.training, Record: e.record(),
+		Holdout:  report.Holdout{Protocol: holdout(spec.Recipe.Evaluation.Holdout), Percent: spec.Recipe.Evaluation.HoldoutPercent},
+		Training: e.training, Record: e.record(),
+	}
+	for _, a := range e.arms {
+		if seen, trained := e.seen[a.name]; trained {
+			r.Seen = append(r.Seen, report.Seen{Arm: a.name, Facts: len(seen.Facts), Tasks: len(seen.Tasks), Clusters: len(seen.Clusters)})
+		}
 	}
 	if spec.Served != nil {
 		r.Run.ServedCommit = spec.Served.Commit
