@@ -173,7 +173,7 @@ func wire(ctx context.Context, manager ctrl.Manager, o options) error {
 		Logs:        expertrun.PodLogs{Client: clientset},
 		Recorder:    manager.GetEventRecorder("expertrun"),
 		Clock:       clock.RealClock{},
-		Gate:        gate.Decide,
+		Gate:        gate.Rules{},
 		WorkerImage: o.workerImage,
 	})
 	experts := repoexpert.New(repoexpert.Options{

@@ -73,7 +73,7 @@ func (r *Reconciler) create(ctx context.Context, s *scope, id pipeline.AttemptID
 	if err := r.fresh(ctx, s.run); err != nil {
 		return err
 	}
-	spec := pipeline.SpecFor(s.run, id, s.input.Served)
+	spec := pipeline.SpecFor(s.run, id, s.input.Models)
 	if id.Stage == v1alpha1.StageExperience {
 		spec.TeacherURL = s.teacherURL
 	}

@@ -604,7 +604,7 @@ func TestShapedJobsAreAccepted(t *testing.T) {
 		t.Run(string(stage), func(t *testing.T) {
 			id := pipeline.AttemptID{Stage: stage, Number: 1}
 			job, err := resources.StageJob{
-				Run: run, Name: pipeline.JobName(run.Name, stage, 1), Key: "key", Spec: pipeline.SpecFor(run, id, nil),
+				Run: run, Name: pipeline.JobName(run.Name, stage, 1), Key: "key", Spec: pipeline.SpecFor(run, id, pipeline.Models{}),
 				WorkerImage: "registry.example/worker:1", AccessMode: v1alpha1.ReadWriteOnce,
 			}.Job()
 			if err != nil {

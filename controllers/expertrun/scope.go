@@ -115,7 +115,9 @@ func (r *Reconciler) gatherSiblings(ctx context.Context, s *scope, expert *v1alp
 	siblings := slices.DeleteFunc(runs.Items, func(other v1alpha1.ExpertRun) bool {
 		return other.UID == s.run.UID || other.Spec.ExpertUID != s.run.Spec.ExpertUID
 	})
-	s.input.Served = served(expert)
+	s.input.Models = pipeline.Models{Served: model(expert.Status.Served), Anchor: model(expert.Status.Anchor)}
+	s.input.Steps = expert.Status.Steps
+	s.input.Retry = retries(s.run, siblings, expert)
 	s.input.Denied = slices.Contains(expert.Status.Denied, s.run.Name)
 	s.input.Newest = newestFinished(s.run, siblings, expert)
 	s.input.Predecessor = predecessor(s.run, siblings, expert, s.pods)
@@ -123,11 +125,28 @@ func (r *Reconciler) gatherSiblings(ctx context.Context, s *scope, expert *v1alp
 	return nil
 }
 
-func served(expert *v1alpha1.RepoExpert) *contract.ServedModel {
-	if m := expert.Status.Served; m != nil {
-		return &contract.ServedModel{Commit: m.Commit, ModelKey: m.ModelKey, ModelDigest: m.ModelDigest}
+func model(m *v1alpha1.ServedModel) *contract.ServedModel {
+	if m == nil {
+		return nil
 	}
-	return nil
+	return &contract.ServedModel{Commit: m.Commit, ModelKey: m.ModelKey, ModelDigest: m.ModelDigest}
+}
+
+// retries counts the earlier runs of the same commit and recipe that were
+// evaluated: another token alone makes no other model.
+func retries(run *v1alpha1.ExpertRun, siblings []v1alpha1.ExpertRun, expert *v1alpha1.RepoExpert) int {
+	content := func(r *v1alpha1.ExpertRun) string {
+		return pipeline.RunKey(r.Spec.ExpertUID, r.Spec.Commit, r.Spec.Recipe, "")
+	}
+	count := 0
+	for i := range siblings {
+		other := &siblings[i]
+		if other.Spec.Commit == run.Spec.Commit && other.Status.Evaluation != nil &&
+			before(other, run, expert) && content(other) == content(run) {
+			count++
+		}
+	}
+	return count
 }
 
 func wants(run *v1alpha1.ExpertRun, siblings []v1alpha1.ExpertRun, expert *v1alpha1.RepoExpert) pipeline.Expert {

@@ -114,12 +114,13 @@ func expertWishes() predicate.Predicate {
 	}
 }
 
-func wishes(expert *v1alpha1.RepoExpert) [3]any {
+func wishes(expert *v1alpha1.RepoExpert) [5]any {
 	active := ""
 	if expert.Status.ActiveRun != nil {
 		active = expert.Status.ActiveRun.Name
 	}
-	return [3]any{served(expert), active, expert.Status.Denied}
+	s := expert.Status
+	return [5]any{model(s.Served), model(s.Anchor), s.Steps, active, s.Denied}
 }
 
 // runsOfLabel returns the open runs of the expert that an object's label names.

@@ -28,6 +28,7 @@ import (
 
 	"github.com/repoexpert/operator/api/v1alpha1"
 	"github.com/repoexpert/operator/controllers/expertrun"
+	"github.com/repoexpert/operator/internal/gate"
 	"github.com/repoexpert/operator/internal/pipeline"
 	"github.com/repoexpert/operator/test/builder"
 )
@@ -163,7 +164,7 @@ func newCluster(t *testing.T, changes ...func(*v1alpha1.ExpertClassSpec)) *clust
 	c.client = interceptor.NewClient(server, c.funcs())
 	c.options = expertrun.Options{
 		Client: c.client, Live: server, Logs: c.logs, Recorder: events.NewFakeRecorder(1000), Clock: c.clock,
-		Gate: promote, WorkerImage: "registry.example/worker:1",
+		Gate: standIn{}, WorkerImage: "registry.example/worker:1",
 	}
 	c.restart()
 	t.Cleanup(func() {
@@ -177,9 +178,12 @@ func newCluster(t *testing.T, changes ...func(*v1alpha1.ExpertClassSpec)) *clust
 // restart makes a new manager, which remembers nothing.
 func (c *cluster) restart() { c.subject = expertrun.New(c.options) }
 
-// promote stands in for the gate, which has tests of its own.
-func promote(spec v1alpha1.Gate, _ v1alpha1.EvaluationRecord, _ string) v1alpha1.Verdict {
-	return v1alpha1.Verdict{Decision: v1alpha1.DecisionPromote, Reason: "good", GateDigest: fmt.Sprint(spec.MinGainPoints), Digest: fmt.Sprint("v", spec.MinGainPoints)}
+// standIn stands in for the gate's decision, which has tests of its own; it promotes
+// whatever is asked.
+type standIn struct{ gate.Rules }
+
+func (standIn) Decide(spec v1alpha1.Gate, _ gate.Question) gate.Answer {
+	return gate.Answer{Verdict: v1alpha1.Verdict{Decision: v1alpha1.DecisionPromote, Reason: "good", GateDigest: fmt.Sprint(spec.MinGainPoints), Digest: fmt.Sprint("v", spec.MinGainPoints)}}
 }
 
 func (c *cluster) funcs() interceptor.Funcs {

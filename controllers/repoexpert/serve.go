@@ -44,7 +44,7 @@ func (r *Reconciler) servingPods(s *scope, run *v1alpha1.ExpertRun) resources.Se
 		Expert:          s.expert,
 		Served:          *s.status.Served,
 		Recipe:          run.Spec.Recipe,
-		BaseModelFolder: pipeline.KeysFor(run.Spec.Recipe, run.Spec.Commit, nil).BaseModelFolder(),
+		BaseModelFolder: pipeline.KeysFor(run.Spec.Recipe, run.Spec.Commit, pipeline.Comparison{}).BaseModelFolder(),
 		Serving:         s.serving,
 		Shape:           s.spec.Pods.Engine,
 		AccessMode:      s.spec.Storage.AccessMode,

@@ -173,6 +173,10 @@ func TestValidate(t *testing.T) {
 			change(s.Teacher)
 		}
 	}
+	executable := func(s *v1alpha1.ExpertClassSpec, tasks int32) {
+		s.Evaluation.Kinds = []v1alpha1.EvaluationKind{{Name: v1alpha1.KindIssueResolution, Tasks: tasks}}
+		s.Gate = v1alpha1.Gate{PrimaryKind: v1alpha1.KindIssueResolution, MarginPoints: 10, Looks: v1alpha1.LooksThree}
+	}
 	tests := map[string]struct {
 		change  func(*v1alpha1.ExpertClassSpec)
 		message string
@@ -199,8 +203,15 @@ func TestValidate(t *testing.T) {
 		"primary kind is not asked": {func(s *v1alpha1.ExpertClassSpec) { s.Gate.PrimaryKind = v1alpha1.KindContextualImplementation },
 			"gate.primaryKind ContextualImplementation is not among evaluation.kinds"},
 		"too few tasks for the margin": {func(s *v1alpha1.ExpertClassSpec) { s.Evaluation.Kinds[0].Tasks = 18 }, "evaluation.kinds[CodebaseQA].tasks 18 cannot support a promotion"},
-		"just enough tasks":            {change: func(s *v1alpha1.ExpertClassSpec) { s.Evaluation.Kinds[0].Tasks = 19 }},
-		"minimum above tasks":          {func(s *v1alpha1.ExpertClassSpec) { s.Evaluation.Kinds[0].MinimumTasks = 51 }, "minimumTasks 51 is above its tasks 50"},
+		"looks at greedy answers":      {func(s *v1alpha1.ExpertClassSpec) { s.Gate.Looks = v1alpha1.LooksThree }, "answers of gate.primaryKind CodebaseQA are greedy: set gate.looks to One"},
+		"looks at a greedy agent": {func(s *v1alpha1.ExpertClassSpec) {
+			executable(s, 36)
+			s.Evaluation.Agent.Sampling = v1alpha1.SamplingGreedy
+		}, "evaluation.agent.sampling is Greedy: set it to Paper"},
+		"three looks":                     {change: func(s *v1alpha1.ExpertClassSpec) { executable(s, 36) }},
+		"too few tasks for the last look": {func(s *v1alpha1.ExpertClassSpec) { executable(s, 35) }, "ask at least 36, or widen the margin"},
+		"just enough tasks":               {change: func(s *v1alpha1.ExpertClassSpec) { s.Evaluation.Kinds[0].Tasks = 19 }},
+		"minimum above tasks":             {func(s *v1alpha1.ExpertClassSpec) { s.Evaluation.Kinds[0].MinimumTasks = 51 }, "minimumTasks 51 is above its tasks 50"},
 		"floor of a kind that is not asked": {func(s *v1alpha1.ExpertClassSpec) {
 			s.Gate.Floors = []v1alpha1.Floor{{Kind: v1alpha1.KindContextualImplementation, Points: 1}}
 		}, "gate.floors[ContextualImplementation] is a floor for a kind that evaluation.kinds does not ask"},
@@ -237,14 +248,5 @@ func TestValidate(t *testing.T) {
 			}
 			wantProblem(t, err, v1alpha1.ReasonInvalidClass, tc.message)
 		})
-	}
-}
-
-// The bounds that evaluation rules name for alpha .05.
-func TestMinimumTasks(t *testing.T) {
-	for margin, want := range map[int32]int{5: 59, 10: 29, 15: 19} {
-		if got := MinimumTasks(v1alpha1.Gate{MarginPoints: margin, AlphaPerMille: 50}); got != want {
-			t.Errorf("margin %d: %d tasks; want %d", margin, got, want)
-		}
 	}
 }

@@ -79,6 +79,8 @@ func completeGate(g *v1alpha1.Gate) {
 	g.PrimaryKind = cmp.Or(g.PrimaryKind, v1alpha1.KindContextualImplementation)
 	g.MarginPoints = cmp.Or(g.MarginPoints, 10)
 	g.AlphaPerMille = cmp.Or(g.AlphaPerMille, 50)
+	g.Looks = cmp.Or(g.Looks, v1alpha1.LooksOne)
+	g.Underpowered = cmp.Or(g.Underpowered, v1alpha1.UnderpoweredWarn)
 }
 
 func setDuration(d *metav1.Duration, value time.Duration) {

@@ -3,7 +3,6 @@ package class
 import (
 	"fmt"
 	"maps"
-	"math"
 	"path"
 	"slices"
 	"strconv"
@@ -13,6 +12,7 @@ import (
 	"k8s.io/apimachinery/pkg/util/validation"
 
 	"github.com/repoexpert/operator/api/v1alpha1"
+	"github.com/repoexpert/operator/internal/gate"
 )
 
 // MinPollInterval is the shortest time between two looks at a reference.
@@ -29,7 +29,7 @@ func Validate(class *v1alpha1.ExpertClass) error {
 func problems(spec *v1alpha1.ExpertClassSpec) []string {
 	var found []string
 	for _, check := range []func(*v1alpha1.ExpertClassSpec) []string{
-		imageProblems, experienceProblems, teacherProblems, trainingProblems, evaluationProblems, servingProblems, storageProblems, timeProblems, podProblems,
+		imageProblems, experienceProblems, teacherProblems, trainingProblems, evaluationProblems, looksProblems, servingProblems, storageProblems, timeProblems, podProblems,
 	} {
 		found = append(found, check(spec)...)
 	}
@@ -111,7 +111,7 @@ func evaluationProblems(spec *v1alpha1.ExpertClassSpec) []string {
 		}
 	}
 	primary, ok := asked[spec.Gate.PrimaryKind]
-	switch need := MinimumTasks(spec.Gate); {
+	switch need := gate.MinimumTasks(spec.Gate); {
 	case !ok:
 		found = append(found, fmt.Sprintf("gate.primaryKind %s is not among evaluation.kinds: add it there or choose another one", spec.Gate.PrimaryKind))
 	case int(primary.Tasks) < need:
@@ -127,12 +127,18 @@ func evaluationProblems(spec *v1alpha1.ExpertClassSpec) []string {
 	return found
 }
 
-// MinimumTasks is the least number of tasks at which n successes without a
-// loss rule out a loss of the margin at the gate's level: ln(alpha)/ln(1-M).
-// Fewer tasks can never show that a model is no worse.
-func MinimumTasks(gate v1alpha1.Gate) int {
-	alpha, margin := float64(gate.AlphaPerMille)/1000, float64(gate.MarginPoints)/100
-	return int(math.Ceil(math.Log(alpha) / math.Log1p(-margin)))
+// looksProblems: greedy answers to the same question are the same, so that another
+// look at them would spend level and show nothing new.
+func looksProblems(spec *v1alpha1.ExpertClassSpec) []string {
+	switch g := spec.Gate; {
+	case g.Looks != v1alpha1.LooksThree:
+		return nil
+	case !gate.Executable(g.PrimaryKind):
+		return []string{fmt.Sprintf("gate.looks Three asks each task again, but answers of gate.primaryKind %s are greedy: set gate.looks to One or choose an executable kind", g.PrimaryKind)}
+	case spec.Evaluation.Agent.Sampling == v1alpha1.SamplingGreedy:
+		return []string{"gate.looks Three asks each task again, but evaluation.agent.sampling is Greedy: set it to Paper or gate.looks to One"}
+	}
+	return nil
 }
 
 func servingProblems(spec *v1alpha1.ExpertClassSpec) []string {

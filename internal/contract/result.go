@@ -43,6 +43,10 @@ type StageResult struct {
 	RecordDigest string `json:"record,omitempty"`
 }
 
+// HeldOutCount names the figure of Plan that says how many clusters of a kind's
+// tasks are held out.
+func HeldOutCount(kind v1alpha1.KindName) string { return string(kind) + ".heldOut" }
+
 // Progress of a long stage.
 type Progress struct {
 	Step       int64  `json:"step"`

@@ -39,7 +39,10 @@ type Kind struct {
 	// Executable kinds are graded by running code: the arms gold and noop must
 	// prove that the grading works.
 	Executable bool
-	Tasks      []Task
+	// Greedy kinds give the same answer at each try: one rollout is all there is,
+	// whatever the look.
+	Greedy bool
+	Tasks  []Task
 	// Arms by name.
 	Arms map[string]Arm
 }

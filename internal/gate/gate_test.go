@@ -38,6 +38,11 @@ func kind(name v1alpha1.KindName, arms map[v1alpha1.ArmName]string) v1alpha1.Kin
 	return k
 }
 
+// decide asks without a plan, an anchor and earlier promotions.
+func decide(spec v1alpha1.Gate, record v1alpha1.EvaluationRecord, served string) v1alpha1.Verdict {
+	return Rules{}.Decide(spec, Question{Record: record, Served: served}).Verdict
+}
+
 type arms = map[v1alpha1.ArmName]string
 
 func TestDecide(t *testing.T) {
@@ -182,7 +187,7 @@ func TestDecide(t *testing.T) {
 			if test.change != nil {
 				test.change(&settings)
 			}
-			got := Decide(settings, test.record, test.served)
+			got := decide(settings, test.record, test.served)
 			if diff := cmp.Diff(test.want, got.Decision); diff != "" {
 				t.Error(diff)
 			}
@@ -198,12 +203,12 @@ func TestDecide(t *testing.T) {
 
 func TestDefaultsOfALeftOutGate(t *testing.T) {
 	written := v1alpha1.Gate{PrimaryKind: impl, MinGainPoints: 5, MarginPoints: 10, AlphaPerMille: 50}
-	empty, full := Decide(v1alpha1.Gate{}, record(), ""), Decide(written, record(), "")
+	empty, full := decide(v1alpha1.Gate{}, record(), ""), decide(written, record(), "")
 	if empty.GateDigest != full.GateDigest {
 		t.Error("a gate that is left out must be the gate with the API's defaults")
 	}
 	written.MarginPoints = 11
-	if Decide(written, record(), "").GateDigest == full.GateDigest {
+	if decide(written, record(), "").GateDigest == full.GateDigest {
 		t.Error("another margin must be another gate")
 	}
 }

@@ -155,7 +155,7 @@ func (j *judgement) decide() (Decision, string) {
 		}
 	}
 	if open != "" {
-		return Continue, fmt.Sprintf("%s; next look at %d rollouts a task", j.labelled(open), j.settings.Looks[j.evidence.Look].Rollouts)
+		return Continue, fmt.Sprintf("%s; next: %d rollouts a task", j.labelled("not decided: "+open), j.settings.Looks[j.evidence.Look].Rollouts)
 	}
 	return Promote, j.labelled(strings.Join(j.held, "; "))
 }

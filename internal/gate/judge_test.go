@@ -130,7 +130,7 @@ func TestJudge(t *testing.T) {
 			e.Kinds[0].Executable = true
 		}, says: "known answers do not solve all"},
 		"too few for any look":      {n: 34, want: Reject, says: "has 34 tasks, but a margin of 10 points needs 42"},
-		"enough for the last look":  {n: 36, want: Continue, says: "has 36 tasks, but a margin of 10 points needs 42: raise evaluation.kinds[].tasks or gate.marginPoints; next look at 4 rollouts a task"},
+		"enough for the last look":  {n: 36, want: Continue, says: "has 36 tasks, but a margin of 10 points needs 42: raise evaluation.kinds[].tasks or gate.marginPoints; next: 4 rollouts a task"},
 		"a retry at half the level": {n: 45, want: Reject, change: func(_ *Settings, e *Evidence) { e.Retry = 3 }, says: "has 45 tasks, but a margin of 10 points needs 62"},
 		"all arms under 5 percent": {want: Continue, change: func(_ *Settings, e *Evidence) {
 			e.with(solved{ArmBase: 0, ArmCandidate: 5, ArmServed: 0, ArmAnchor: 0})
@@ -142,7 +142,7 @@ func TestJudge(t *testing.T) {
 		"less than the least gain": {want: Continue, change: func(s *Settings, _ *Evidence) { s.MinGainPoints = 41 }, says: "gain 40.7 points is below gate.minGainPoints 41"},
 
 		// G2 and looks
-		"a small loss at the first look": {want: Continue, change: func(_ *Settings, e *Evidence) { e.with(solved{ArmCandidate: 54}) }, says: "is not above the margin -10; with these figures it takes about 140 tasks; next look at 4 rollouts a task"},
+		"a small loss at the first look": {want: Continue, change: func(_ *Settings, e *Evidence) { e.with(solved{ArmCandidate: 54}) }, says: "is not above the margin -10; with these figures it takes about 140 tasks; next: 4 rollouts a task"},
 		"a small loss at the last look": {want: Inconclusive, change: func(_ *Settings, e *Evidence) {
 			e.with(solved{ArmCandidate: 50})
 			e.Look = 3

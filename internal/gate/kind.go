@@ -45,7 +45,7 @@ func (j *judgement) checkArm(k Kind, name string) error {
 	case j.digest(name) != "" && arm.Digest != j.digest(name):
 		return fmt.Errorf("%s has results of another model in the arm %s", k.Name, name)
 	}
-	if err := j.checkCounts(k.Name, name, arm.Results); err != nil {
+	if err := j.checkCounts(k, name, arm.Results); err != nil {
 		return err
 	}
 	if j.digest(name) == "" {
@@ -54,17 +54,17 @@ func (j *judgement) checkArm(k Kind, name string) error {
 	return checkHeldOut(k, name, arm.HeldOut)
 }
 
-func (j *judgement) checkCounts(kind, arm string, results []Count) error {
+func (j *judgement) checkCounts(k Kind, arm string, results []Count) error {
 	least := j.look.Rollouts
-	if arm == ArmGold || arm == ArmNoop {
+	if k.Greedy || arm == ArmGold || arm == ArmNoop {
 		least = 1
 	}
 	for _, c := range results {
 		if c.Rollouts < least {
-			return fmt.Errorf("%s has tasks that did not run in the arm %s", kind, arm)
+			return fmt.Errorf("%s has tasks that did not run in the arm %s", k.Name, arm)
 		}
 		if c.Solved < 0 || c.Solved > c.Rollouts {
-			return fmt.Errorf("%s has tasks with %d of %d solved in the arm %s", kind, c.Solved, c.Rollouts, arm)
+			return fmt.Errorf("%s has tasks with %d of %d solved in the arm %s", k.Name, c.Solved, c.Rollouts, arm)
 		}
 	}
 	return nil

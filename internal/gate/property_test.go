@@ -55,7 +55,7 @@ func TestMoreEvidenceNeverHurts(t *testing.T) {
 		results := []byte(after.Kinds[0].Arms[1].Successes)
 		results[rapid.IntRange(0, len(results)-1).Draw(t, "task")] = '1'
 		after.Kinds[0].Arms[1].Successes = string(results)
-		if promoted(Decide(settings, before, "sha256:served")) && !promoted(Decide(settings, after, "sha256:served")) {
+		if promoted(decide(settings, before, "sha256:served")) && !promoted(decide(settings, after, "sha256:served")) {
 			t.Fatalf("promoted %+v but not %+v", before, after)
 		}
 	})
@@ -71,7 +71,7 @@ func TestOrderOfTasksIsIrrelevant(t *testing.T) {
 		for i := range k.Arms {
 			k.Arms[i].Successes = permute(k.Arms[i].Successes, places)
 		}
-		a, b := Decide(settings, before, "sha256:served"), Decide(settings, after, "sha256:served")
+		a, b := decide(settings, before, "sha256:served"), decide(settings, after, "sha256:served")
 		if a.Decision != b.Decision || a.Reason != b.Reason {
 			t.Fatalf("%q against %q", a.Reason, b.Reason)
 		}
@@ -122,7 +122,7 @@ func TestDamagedRecordsNeverPromote(t *testing.T) {
 			rapid.Check(t, func(t *rapid.T) {
 				damaged := drawRecord(t)
 				damage(&damaged, rapid.IntRange(0, 2).Draw(t, "arm"))
-				if verdict := Decide(drawGate(t), damaged, "sha256:served"); promoted(verdict) {
+				if verdict := decide(drawGate(t), damaged, "sha256:served"); promoted(verdict) {
 					t.Fatalf("promoted: %s", verdict.Reason)
 				}
 			})
@@ -138,7 +138,7 @@ func TestEqualResultsAtSmallSizesProveNothing(t *testing.T) {
 		alpha, margin := float64(settings.AlphaPerMille)/1000, float64(settings.MarginPoints)/100
 		n := rapid.IntRange(1, LeastClusters(alpha, margin)-1).Draw(t, "tasks")
 		r := record(kind(qa, arms{v1alpha1.ArmBase: successes(0, n), v1alpha1.ArmCandidate: successes(n, n), v1alpha1.ArmServed: successes(n, n)}))
-		if verdict := Decide(settings, r, "sha256:served"); promoted(verdict) {
+		if verdict := decide(settings, r, "sha256:served"); promoted(verdict) {
 			t.Fatalf("promoted with %d tasks: %s", n, verdict.Reason)
 		}
 	})

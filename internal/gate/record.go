@@ -2,94 +2,37 @@ package gate
 
 import (
 	"cmp"
+	"errors"
 	"fmt"
-	"slices"
 
 	"github.com/repoexpert/operator/api/v1alpha1"
 )
 
 // algorithm names the rules of this package. Raise it when a record could get
 // another decision.
-const algorithm = "looks/1"
+const algorithm = "looks/2"
 
-// Decide applies the gate to a record of one answer a task, at one look.
-// servedDigest is the manifest digest of the model that is served now, "" when
-// none is. DecidedTime is left zero: the gate has no clock.
-func Decide(spec v1alpha1.Gate, record v1alpha1.EvaluationRecord, servedDigest string) v1alpha1.Verdict {
-	spec = withDefaults(spec)
-	verdict := v1alpha1.Verdict{Decision: v1alpha1.DecisionReject, GateDigest: digest(algorithm, spec)}
-	result := judgeRecord(spec, record, servedDigest)
-	if result.Decision == Promote {
-		verdict.Decision = v1alpha1.DecisionPromote
+// FromRecord reads a record as evidence against what is served and anchored now.
+// The stage that made it asked only what no trained model had seen. An error says
+// what is malformed, or that the record is about other models.
+func FromRecord(q Question) (Evidence, error) {
+	record := q.Record
+	e := Evidence{
+		Fingerprint: record.Fingerprint,
+		Candidate:   record.CandidateDigest, Served: q.Served, Anchor: q.Anchor,
+		Look: int(look(record)),
 	}
-	verdict.Reason = result.Reason
-	verdict.Score, verdict.BaseScore, verdict.ServedScore = result.show(ArmCandidate), result.show(ArmBase), result.show(ArmServed)
-	verdict.Digest = digest(verdict.GateDigest, record, servedDigest, verdict.Decision)
-	return verdict
-}
-
-func judgeRecord(spec v1alpha1.Gate, record v1alpha1.EvaluationRecord, servedDigest string) Result {
-	if err := checkAlpha(spec); err != nil {
-		return Result{Decision: Reject, Reason: err.Error()}
+	if q.Plan != nil {
+		e.PlannedGate, e.Retry = q.Plan.GateDigest, int(q.Plan.Retry)
 	}
-	evidence, err := FromRecord(record, servedDigest)
-	if err != nil {
-		return Result{Decision: Reject, Reason: bounded(err.Error())}
+	if c := record.Canary; c != nil {
+		e.Canary = &Count{Solved: int(c.Solved), Rollouts: int(c.Asked)}
 	}
-	return Judge(FromSpec(spec), evidence)
-}
-
-// show is an arm's score as a verdict shows it; "" when there is none.
-func (r Result) show(arm string) string {
-	if score, there := r.Scores[arm]; there {
-		return fmt.Sprintf("%.1f", score)
+	for _, s := range q.Steps {
+		e.Past = append(e.Past, Step{Loss: float64(s.Loss) / millionths, StdErr: float64(s.StandardError) / millionths})
 	}
-	return ""
-}
-
-func checkAlpha(spec v1alpha1.Gate) error {
-	if spec.AlphaPerMille < 1 || spec.AlphaPerMille > 499 {
-		return fmt.Errorf("gate.alphaPerMille %d must lie between 1 and 499", spec.AlphaPerMille)
-	}
-	return nil
-}
-
-// withDefaults gives a gate that was left out the API's defaults. The API server
-// fills them in only where the object gate is written.
-func withDefaults(spec v1alpha1.Gate) v1alpha1.Gate {
-	if spec.PrimaryKind == "" {
-		spec.PrimaryKind = v1alpha1.KindContextualImplementation
-		spec.MinGainPoints = cmp.Or(spec.MinGainPoints, 5)
-	}
-	spec.MarginPoints = cmp.Or(spec.MarginPoints, 10)
-	spec.AlphaPerMille = cmp.Or(spec.AlphaPerMille, 50)
-	spec.Floors = slices.Clone(spec.Floors)
-	slices.SortFunc(spec.Floors, func(a, b v1alpha1.Floor) int { return cmp.Compare(a.Kind, b.Kind) })
-	return spec
-}
-
-// FromSpec is a class's gate with one look at one answer a task.
-func FromSpec(spec v1alpha1.Gate) Settings {
-	spec = withDefaults(spec)
-	s := Settings{
-		PrimaryKind:   string(spec.PrimaryKind),
-		MinGainPoints: int(spec.MinGainPoints),
-		MarginPoints:  int(spec.MarginPoints),
-		Looks:         OneLook(float64(spec.AlphaPerMille) / 1000),
-	}
-	for _, floor := range spec.Floors {
-		s.Floors = append(s.Floors, Floor{Kind: string(floor.Kind), Points: int(floor.Points)})
-	}
-	return s
-}
-
-// FromRecord reads a record: one answer a task, and every task a cluster of its
-// own. The stage that made it asked only what no trained model had seen. An error
-// says what is malformed.
-func FromRecord(record v1alpha1.EvaluationRecord, servedDigest string) (Evidence, error) {
-	e := Evidence{Fingerprint: record.Fingerprint, Candidate: record.CandidateDigest, Served: servedDigest, Look: 1}
-	if servedDigest != "" && servedDigest != record.CandidateDigest && record.CandidateDigest != "" && record.ServedDigest != servedDigest {
-		return e, fmt.Errorf("evaluated against another model than the one served now: evaluate again")
+	if err := checkModels(q); err != nil {
+		return e, err
 	}
 	for _, k := range record.Kinds {
 		kind, err := fromKind(record, k)
@@ -101,71 +44,114 @@ func FromRecord(record v1alpha1.EvaluationRecord, servedDigest string) (Evidence
 	return e, nil
 }
 
-func fromKind(record v1alpha1.EvaluationRecord, k v1alpha1.KindRecord) (Kind, error) {
-	kind := Kind{Name: string(k.Name), Executable: executable(k.Name), Arms: map[string]Arm{}}
-	tasks := 0
-	for _, arm := range k.Arms {
-		if arm.Name == v1alpha1.ArmCandidate {
-			tasks = len(arm.Successes)
-		}
+// look is a record's look; a record that names none is of the first.
+func look(record v1alpha1.EvaluationRecord) int32 { return cmp.Or(record.Look, 1) }
+
+// checkModels says that a record compares with another model than there is now. A
+// model is not compared with itself, nor the anchor where it serves.
+func checkModels(q Question) error {
+	candidate := q.Record.CandidateDigest
+	switch {
+	case candidate == "":
+		return nil
+	case q.Served != "" && q.Served != candidate && q.Record.ServedDigest != q.Served:
+		return errors.New("evaluated against another model than the one served now: evaluate again")
+	case q.Anchor != "" && q.Anchor != candidate && q.Anchor != q.Served && q.Record.AnchorDigest != q.Anchor:
+		return errors.New("evaluated against another anchor than there is now: evaluate again")
 	}
-	if err := checkGroups(k, tasks); err != nil {
+	return nil
+}
+
+func fromKind(record v1alpha1.EvaluationRecord, k v1alpha1.KindRecord) (Kind, error) {
+	kind := Kind{Name: string(k.Name), Executable: Executable(k.Name), Greedy: !Executable(k.Name), Arms: map[string]Arm{}}
+	tasks, err := tasksOf(k)
+	if err != nil {
 		return kind, err
 	}
-	clusters := make([]string, tasks)
-	for i := range tasks {
-		clusters[i] = fmt.Sprintf("%05d", i)
-		task := Task{Cluster: clusters[i]}
-		if k.Groups != "" {
-			task.Group = k.Groups[i : i+1]
-		}
-		kind.Tasks = append(kind.Tasks, task)
-	}
+	kind.Tasks = tasks
 	digests := map[v1alpha1.ArmName]string{
 		v1alpha1.ArmCandidate: record.CandidateDigest,
 		v1alpha1.ArmServed:    record.ServedDigest,
+		v1alpha1.ArmAnchor:    record.AnchorDigest,
+	}
+	clusters := make([]string, len(tasks))
+	for i, task := range tasks {
+		clusters[i] = task.Cluster
 	}
 	for _, arm := range k.Arms {
 		name := string(arm.Name)
 		if _, twice := kind.Arms[name]; twice {
 			return kind, fmt.Errorf("%s lists the arm %s twice", k.Name, name)
 		}
-		read := Arm{Digest: digests[arm.Name], Fingerprint: record.Fingerprint, HeldOut: clusters}
-		for _, c := range []byte(arm.Successes) {
-			read.Results = append(read.Results, count(c))
+		kind.Arms[name] = Arm{
+			Digest: digests[arm.Name], Fingerprint: record.Fingerprint, HeldOut: clusters,
+			Results: counts(arm), Usage: usage(arm.Usage),
 		}
-		kind.Arms[name] = read
 	}
 	return kind, nil
 }
 
-// count reads a task's letter; any other than 0 and 1 is a task that did not run.
-func count(letter byte) Count {
-	switch letter {
-	case '0':
-		return Count{Rollouts: 1}
-	case '1':
-		return Count{Solved: 1, Rollouts: 1}
+// tasksOf reads what is known of each task. Their number is that of the candidate's
+// results.
+func tasksOf(k v1alpha1.KindRecord) ([]Task, error) {
+	n := 0
+	for _, arm := range k.Arms {
+		if arm.Name == v1alpha1.ArmCandidate {
+			n = len(arm.Successes)
+		}
 	}
-	return Count{}
+	if err := checkTasks(k, n); err != nil {
+		return nil, err
+	}
+	tasks := make([]Task, n)
+	for i := range tasks {
+		cluster := i
+		if len(k.Clusters) > 0 {
+			cluster = int(k.Clusters[i])
+		}
+		tasks[i].Cluster = fmt.Sprintf("%07d", cluster)
+		if k.Groups != "" {
+			tasks[i].Group = k.Groups[i : i+1]
+		}
+		tasks[i].Fresh = k.Fresh != "" && k.Fresh[i] == '1'
+	}
+	return tasks, nil
 }
 
-// executable says whether a kind is graded by running code: all but closed questions.
-func executable(kind v1alpha1.KindName) bool {
-	return kind != v1alpha1.KindCodebaseQA
-}
-
-func checkGroups(record v1alpha1.KindRecord, tasks int) error {
-	if record.Groups == "" {
-		return nil
+func checkTasks(k v1alpha1.KindRecord, tasks int) error {
+	switch {
+	case k.Groups != "" && len(k.Groups) != tasks:
+		return fmt.Errorf("%s has %d tasks but %d group letters", k.Name, tasks, len(k.Groups))
+	case len(k.Clusters) > 0 && len(k.Clusters) != tasks:
+		return fmt.Errorf("%s has %d tasks but %d clusters", k.Name, tasks, len(k.Clusters))
+	case k.Fresh != "" && len(k.Fresh) != tasks:
+		return fmt.Errorf("%s has %d tasks but %d digits of freshness", k.Name, tasks, len(k.Fresh))
 	}
-	if len(record.Groups) != tasks {
-		return fmt.Errorf("%s has %d tasks but %d group letters", record.Name, tasks, len(record.Groups))
-	}
-	for _, letter := range []byte(record.Groups) {
-		if letter < 'A' || int(letter-'A') >= len(record.GroupNames) {
-			return fmt.Errorf("%s has the group letter %q without a name", record.Name, letter)
+	for _, letter := range []byte(k.Groups) {
+		if letter < 'A' || int(letter-'A') >= len(k.GroupNames) {
+			return fmt.Errorf("%s has the group letter %q without a name", k.Name, letter)
 		}
 	}
 	return nil
+}
+
+// counts reads one digit a task; anything else is a task that did not run. A digit
+// above the rollouts stays for the rules to refuse.
+func counts(arm v1alpha1.ArmRecord) []Count {
+	results := make([]Count, 0, len(arm.Successes))
+	for _, c := range []byte(arm.Successes) {
+		if c < '0' || c > '9' {
+			results = append(results, Count{})
+			continue
+		}
+		results = append(results, Count{Solved: int(c - '0'), Rollouts: int(cmp.Or(arm.Rollouts, 1))})
+	}
+	return results
+}
+
+func usage(u *v1alpha1.UsageRecord) Usage {
+	if u == nil {
+		return Usage{}
+	}
+	return Usage{Episodes: int(u.Episodes), Turns: int(u.Turns), FormatErrors: int(u.FormatErrors), Tokens: int(u.Tokens)}
 }

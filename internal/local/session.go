@@ -279,5 +279,5 @@ func (s *Session) report(name v1alpha1.StageName, result contract.StageResult) {
 
 // output is the folder of a stage's output below the output folder.
 func (s *Session) output(name v1alpha1.StageName) string {
-	return pipeline.KeysFor(s.run.Spec.Recipe, s.run.Spec.Commit, nil).Output(name)
+	return pipeline.KeysFor(s.run.Spec.Recipe, s.run.Spec.Commit, pipeline.Comparison{}).Output(name)
 }

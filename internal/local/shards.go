@@ -15,7 +15,7 @@ import (
 // attempt runs the shards of a stage. It returns what Experience counts as the
 // cost of the tasks that ended in this session.
 func (s *Session) attempt(ctx context.Context, name v1alpha1.StageName) (result contract.StageResult, tasks time.Duration, err error) {
-	spec := pipeline.SpecFor(&s.run, pipeline.AttemptID{Stage: name, Number: 1}, nil)
+	spec := pipeline.SpecFor(&s.run, pipeline.AttemptID{Stage: name, Number: 1}, pipeline.Models{})
 	// There is no set-up: the environment is what is installed on the machine.
 	spec.Keys.Environment = ""
 	if name != v1alpha1.StageExperience {

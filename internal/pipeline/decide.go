@@ -8,12 +8,21 @@ import (
 
 	"github.com/repoexpert/operator/api/v1alpha1"
 	"github.com/repoexpert/operator/internal/conditions"
+	"github.com/repoexpert/operator/internal/gate"
 )
 
-// Gate decides from an evaluation record whether a model may be served.
-// servedDigest is the manifest digest of the model behind the endpoint, empty
-// when there is none. The verdict's decidedTime is left to the caller.
-type Gate func(spec v1alpha1.Gate, record v1alpha1.EvaluationRecord, servedDigest string) v1alpha1.Verdict
+// Gate decides from evaluation records whether a model may be served: gate.Rules.
+type Gate interface {
+	// Plan fixes by what an evaluation will be judged. retry counts the earlier
+	// runs of the same commit and recipe that were evaluated.
+	Plan(spec v1alpha1.Gate, retry int) v1alpha1.EvaluationPlan
+	// Underpowered says that a hold-out of so many clusters of the primary kind is
+	// too small, and what would help; "" where it is large enough.
+	Underpowered(spec v1alpha1.Gate, clusters int) string
+	// Decide gives the verdict, whose decidedTime is left to the caller, or says
+	// that the next look is needed.
+	Decide(spec v1alpha1.Gate, question gate.Question) gate.Answer
+}
 
 // Decider decides what follows in a run.
 type Decider struct {
@@ -69,7 +78,7 @@ func (p *planner) decide() {
 
 // open writes the ledger's first page: all stages with their keys.
 func (p *planner) open() {
-	keys := KeysFor(p.in.Run.Spec.Recipe, p.in.Run.Spec.Commit, p.in.Served)
+	keys := KeysFor(p.in.Run.Spec.Recipe, p.in.Run.Spec.Commit, p.comparison())
 	for _, name := range v1alpha1.Stages {
 		s := v1alpha1.StageStatus{Name: name, State: v1alpha1.StagePending, Key: keyOf(keys, name)}
 		if s.Key == "" {
@@ -114,13 +123,15 @@ func (p *planner) later(after time.Duration) {
 	}
 }
 
-func (p *planner) summarize(s conditions.Summary) {
-	conditions.Writer{
+func (p *planner) conditions() conditions.Writer {
+	return conditions.Writer{
 		Conditions: &p.status.Conditions,
 		Generation: p.in.Run.Generation,
 		Now:        p.in.Now,
-	}.Summarize(s)
+	}
 }
+
+func (p *planner) summarize(s conditions.Summary) { p.conditions().Summarize(s) }
 
 func (p *planner) reconciling(reason, message string) {
 	p.summarize(conditions.Summary{Reconciling: &conditions.Line{Reason: reason, Message: message}})

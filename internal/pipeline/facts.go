@@ -19,8 +19,13 @@ type Input struct {
 	Expert Expert
 	// Class that gates the run; nil while no class can be found.
 	Class *v1alpha1.ExpertClass
-	// Served is the model behind the endpoint; nil when nothing is served.
-	Served *contract.ServedModel
+	// Models are the one behind the endpoint and the anchor, to compare with.
+	Models
+	// Steps are the promotions since a person last chose, oldest first.
+	Steps []v1alpha1.PromotionStep
+	// Retry counts the earlier runs of the same commit and recipe that were
+	// evaluated.
+	Retry int
 	// Predecessor names an older run of the same expert that is not over; empty
 	// when there is none.
 	Predecessor string

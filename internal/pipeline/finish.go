@@ -5,6 +5,7 @@ import (
 
 	"github.com/repoexpert/operator/api/v1alpha1"
 	"github.com/repoexpert/operator/internal/conditions"
+	"github.com/repoexpert/operator/internal/gate"
 )
 
 // judge asks the gate once all stages are done.
@@ -16,13 +17,22 @@ func (p *planner) judge() {
 			p.in.Run.Spec.ClassName, p.in.Run.Spec.ExpertName))
 		return
 	}
-	p.decideVerdict()
+	answer := p.ask()
+	if p.extend(answer) {
+		return
+	}
+	p.decideVerdict(answer)
 	p.complete(p.in.Now)
 }
 
-func (p *planner) decideVerdict() {
-	verdict := p.gate(p.in.Class.Spec.Gate, *p.status.Evaluation, p.servedDigest())
+func (p *planner) ask() gate.Answer { return p.gate.Decide(p.in.Class.Spec.Gate, p.question()) }
+
+func (p *planner) decideVerdict(answer gate.Answer) {
+	verdict := answer.Verdict
 	verdict.DecidedTime = p.in.Now
+	if answer.Continue {
+		verdict.Reason += "; the run is over: ask for a new one"
+	}
 	verdict.Reason = conditions.Text(verdict.Reason)
 	p.status.Verdict = &verdict
 	reason := v1alpha1.ReasonRejected
@@ -30,19 +40,6 @@ func (p *planner) decideVerdict() {
 		reason = v1alpha1.ReasonPromotable
 	}
 	p.summarize(conditions.Summary{Done: conditions.Line{Reason: reason, Message: verdict.Reason}})
-}
-
-// servedDigest is the served model as the gate must see it. Once this run's
-// own model is served, the comparison stands as it was made.
-func (p *planner) servedDigest() string {
-	switch {
-	case p.in.Served == nil:
-		return ""
-	case p.in.Served.ModelDigest == p.status.Evaluation.CandidateDigest:
-		return p.status.Evaluation.ServedDigest
-	default:
-		return p.in.Served.ModelDigest
-	}
 }
 
 // decideAgain asks an edited gate about the newest finished run, from its
@@ -53,9 +50,8 @@ func (p *planner) decideAgain() {
 		!p.in.Newest || p.in.Denied || p.in.Expert == ExpertGone {
 		return
 	}
-	verdict := p.gate(p.in.Class.Spec.Gate, *p.status.Evaluation, p.servedDigest())
-	if verdict.GateDigest != p.status.Verdict.GateDigest {
-		p.decideVerdict()
+	if answer := p.ask(); answer.Verdict.GateDigest != p.status.Verdict.GateDigest {
+		p.decideVerdict(answer)
 	}
 }
 

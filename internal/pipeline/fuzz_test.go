@@ -1,6 +1,7 @@
 package pipeline_test
 
 import (
+	"slices"
 	"testing"
 	"time"
 
@@ -30,6 +31,13 @@ func anyHistory(t *rapid.T) {
 		w.input.Run.Spec.Recipe.Teacher = builder.MakeTeacher()
 	}
 	class := w.input.Class
+	class.Spec.Gate.Looks = rapid.SampledFrom([]v1alpha1.GateLooks{v1alpha1.LooksOne, v1alpha1.LooksThree}).Draw(t, "looks")
+	open := rapid.SliceOfN(rapid.Int32Range(1, 3), 0, 3).Draw(t, "undecided looks")
+	w.change = func(r *v1alpha1.EvaluationRecord) {
+		if slices.Contains(open, r.Look) {
+			r.Fingerprint = undecided
+		}
+	}
 	for range rapid.IntRange(1, 60).Draw(t, "length") {
 		disturb(t, w, class)
 		for range rapid.IntRange(1, 3).Draw(t, "steps") {
@@ -55,7 +63,7 @@ func anyHistory(t *rapid.T) {
 // calm ends all disturbances.
 func calm(w *world, class *v1alpha1.ExpertClass) {
 	w.input.Class, w.input.Expert, w.input.Predecessor = class, pipeline.ExpertActive, ""
-	w.input.Alive, w.input.Refusal, w.input.Served = nil, nil, nil
+	w.input.Alive, w.input.Refusal, w.input.Models = nil, nil, pipeline.Models{}
 	t := &w.input.Teacher
 	t.Secret, t.Conflict, t.Refusal, t.Ready = "", "", nil, t.Exists
 	for id, job := range w.input.Jobs {
@@ -69,7 +77,7 @@ func calm(w *world, class *v1alpha1.ExpertClass) {
 }
 
 func disturb(t *rapid.T, w *world, class *v1alpha1.ExpertClass) {
-	switch rapid.IntRange(0, 14).Draw(t, "event") {
+	switch rapid.IntRange(0, 15).Draw(t, "event") {
 	case 0:
 		w.input.Class = nil
 	case 1:
@@ -90,6 +98,8 @@ func disturb(t *rapid.T, w *world, class *v1alpha1.ExpertClass) {
 		w.input.Teacher.Refusal = rapid.SampledFrom([]*pipeline.Refusal{nil, {Message: "quota"}}).Draw(t, "teacher refusal")
 	case 9:
 		w.input.Teacher.Ready = w.input.Teacher.Exists && rapid.Bool().Draw(t, "teacher ready")
+	case 10:
+		w.input.Anchor = rapid.SampledFrom([]*contract.ServedModel{nil, {ModelKey: "b", ModelDigest: digest("b")}}).Draw(t, "anchor")
 	default:
 		endJob(t, w)
 	}

@@ -32,10 +32,10 @@ const (
 // recipe has no commands for it.
 var compiled = map[v1alpha1.TestFramework]bool{v1alpha1.TestGo: true}
 
-// KeysFor returns the keys of all outputs of a run. served is the model to
-// compare with and enters the evaluation's key alone; nil when nothing is
-// served.
-func KeysFor(recipe v1alpha1.Recipe, commit string, served *contract.ServedModel) contract.Keys {
+// KeysFor returns the keys of all outputs of a run. The comparison enters the
+// evaluation's key alone: a look's output never changes, the next look has one of
+// its own.
+func KeysFor(recipe v1alpha1.Recipe, commit string, comparison Comparison) contract.Keys {
 	r := canonical(recipe)
 	k := contract.Keys{
 		Snapshot:  hash(snapshotVersion, commit),
@@ -59,9 +59,13 @@ func KeysFor(recipe v1alpha1.Recipe, commit string, served *contract.ServedModel
 		r.Experience.Units, r.Experience.MinSamples, r.Experience.Seed,
 		r.Training.MaxLength, r.Training.Answers)
 	k.Model = hash(modelVersion, k.Dataset, k.BaseModel, r.Images.Trainer, r.Training, r.Engine)
-	k.Evaluation = hash(evaluationVersion, where, k.Plan, k.BaseModel, k.Model, served,
+	evaluation := []any{where, k.Plan, k.BaseModel, k.Model, comparison.Served,
 		r.Images.Engine, r.Engine, r.EngineDevice, r.Training.Precision,
-		r.Experience.Seed, r.Evaluation, r.ProbeQuestions)
+		r.Experience.Seed, r.Evaluation, r.ProbeQuestions}
+	if anchor, look, rollouts := comparison.Anchor, max(1, comparison.Look), max(1, comparison.Rollouts); anchor != nil || look > 1 || rollouts > 1 {
+		evaluation = append(evaluation, anchor, look, rollouts)
+	}
+	k.Evaluation = hash(evaluationVersion, evaluation...)
 	return k
 }
 

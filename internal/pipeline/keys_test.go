@@ -86,12 +86,12 @@ func TestKeysFollowWhatStagesRead(t *testing.T) {
 			r.Pods.Trainer = v1alpha1.PodShape{NodeSelector: map[string]string{"gpu": "a100"}, Env: []v1alpha1.EnvVar{{Name: "A", Value: "b"}}}
 		}, ""},
 	}
-	before := pipeline.KeysFor(recipe(), builder.Commit, nil)
+	before := pipeline.KeysFor(recipe(), builder.Commit, pipeline.Comparison{})
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
 			r := recipe()
 			test.change(&r)
-			if diff := cmp.Diff(test.want, outputs(before, pipeline.KeysFor(r, builder.Commit, nil))); diff != "" {
+			if diff := cmp.Diff(test.want, outputs(before, pipeline.KeysFor(r, builder.Commit, pipeline.Comparison{}))); diff != "" {
 				t.Errorf("changed outputs (-want +got):\n%s", diff)
 			}
 		})
@@ -120,8 +120,8 @@ func TestKeysFollowTheTeacher(t *testing.T) {
 	}
 	taught := recipe()
 	taught.Teacher = builder.MakeTeacher()
-	before := pipeline.KeysFor(taught, builder.Commit, nil)
-	if got := outputs(pipeline.KeysFor(recipe(), builder.Commit, nil), before); got != fromExperience {
+	before := pipeline.KeysFor(taught, builder.Commit, pipeline.Comparison{})
+	if got := outputs(pipeline.KeysFor(recipe(), builder.Commit, pipeline.Comparison{}), before); got != fromExperience {
 		t.Errorf("a teacher changes %q, want %q", got, fromExperience)
 	}
 	for name, test := range tests {
@@ -129,7 +129,7 @@ func TestKeysFollowTheTeacher(t *testing.T) {
 			r := recipe()
 			r.Teacher = builder.MakeTeacher()
 			test.change(r.Teacher)
-			if diff := cmp.Diff(test.want, outputs(before, pipeline.KeysFor(r, builder.Commit, nil))); diff != "" {
+			if diff := cmp.Diff(test.want, outputs(before, pipeline.KeysFor(r, builder.Commit, pipeline.Comparison{}))); diff != "" {
 				t.Errorf("changed outputs (-want +got):\n%s", diff)
 			}
 		})
@@ -137,14 +137,29 @@ func TestKeysFollowTheTeacher(t *testing.T) {
 }
 
 func TestKeysFollowCommitAndServedModel(t *testing.T) {
-	before := pipeline.KeysFor(recipe(), builder.Commit, nil)
-	other := pipeline.KeysFor(recipe(), strings.Repeat("a", 40), nil)
+	before := pipeline.KeysFor(recipe(), builder.Commit, pipeline.Comparison{})
+	other := pipeline.KeysFor(recipe(), strings.Repeat("a", 40), pipeline.Comparison{})
 	if got, want := outputs(before, other), "snapshot environment plan experience dataset model evaluation"; got != want {
 		t.Errorf("another commit changes %q, want %q", got, want)
 	}
-	served := pipeline.KeysFor(recipe(), builder.Commit, &contract.ServedModel{ModelKey: "k", ModelDigest: "d"})
+	served := pipeline.KeysFor(recipe(), builder.Commit, pipeline.Comparison{Models: pipeline.Models{Served: &contract.ServedModel{ModelKey: "k", ModelDigest: "d"}}})
 	if got, want := outputs(before, served), "evaluation"; got != want {
 		t.Errorf("another served model changes %q, want %q", got, want)
+	}
+	seen := map[string]bool{before.Evaluation: true, served.Evaluation: true}
+	for name, c := range map[string]pipeline.Comparison{
+		"another anchor": {Models: pipeline.Models{Anchor: &contract.ServedModel{ModelKey: "k", ModelDigest: "d"}}},
+		"more rollouts":  {Look: 1, Rollouts: 2},
+		"the next look":  {Look: 2, Rollouts: 4},
+	} {
+		keys := pipeline.KeysFor(recipe(), builder.Commit, c)
+		if got, want := outputs(before, keys), "evaluation"; got != want || seen[keys.Evaluation] {
+			t.Errorf("%s changes %q, want %q of its own", name, got, want)
+		}
+		seen[keys.Evaluation] = true
+	}
+	if one := pipeline.KeysFor(recipe(), builder.Commit, pipeline.Comparison{Look: 1, Rollouts: 1}); one != before {
+		t.Error("one look at one rollout is what an evaluation without a plan was")
 	}
 }
 
@@ -152,11 +167,11 @@ func TestKeysFollowCommitAndServedModel(t *testing.T) {
 func TestKeyOfASkippedStageIsEmpty(t *testing.T) {
 	r := recipe()
 	r.Environment.Setup, r.Environment.Test.Framework = nil, v1alpha1.TestGo
-	if keys := pipeline.KeysFor(r, builder.Commit, nil); keys.Output(v1alpha1.StageSetup) == "" {
+	if keys := pipeline.KeysFor(r, builder.Commit, pipeline.Comparison{}); keys.Output(v1alpha1.StageSetup) == "" {
 		t.Error("dependencies of Go are not compiled")
 	}
 	r.Environment.Test.Framework = v1alpha1.TestPytest
-	keys := pipeline.KeysFor(r, builder.Commit, nil)
+	keys := pipeline.KeysFor(r, builder.Commit, pipeline.Comparison{})
 	if keys.Environment != "" || keys.Output(v1alpha1.StageSetup) != "" {
 		t.Errorf("environment key = %q, want none", keys.Environment)
 	}
@@ -167,7 +182,7 @@ func TestKeyOfASkippedStageIsEmpty(t *testing.T) {
 // the others. (A changed default of the test's builders changes it too.)
 func TestKeysAreStable(t *testing.T) {
 	const want = "e4b2b8fa5a493470e5b1743f068da7ca8b801acce6148121435c62d664376f24"
-	if got := pipeline.KeysFor(recipe(), builder.Commit, nil).Evaluation; got != want {
+	if got := pipeline.KeysFor(recipe(), builder.Commit, pipeline.Comparison{}).Evaluation; got != want {
 		t.Errorf("evaluation key = %s, want %s", got, want)
 	}
 }
@@ -178,7 +193,7 @@ func TestKeysAreDistinctHashes(t *testing.T) {
 		r := recipe()
 		r.Experience.Seed = rapid.Int64().Draw(t, "seed")
 		r.Repository.Exclude = rapid.SliceOf(rapid.String()).Draw(t, "exclude")
-		k := pipeline.KeysFor(r, rapid.String().Draw(t, "commit"), nil)
+		k := pipeline.KeysFor(r, rapid.String().Draw(t, "commit"), pipeline.Comparison{})
 		all := []string{k.Snapshot, k.BaseModel, k.Environment, k.Plan, k.Experience, k.Dataset, k.Model, k.Evaluation}
 		for _, key := range all {
 			if !hex.MatchString(key) {
@@ -189,7 +204,7 @@ func TestKeysAreDistinctHashes(t *testing.T) {
 		if len(slices.Compact(all)) != 8 {
 			t.Fatalf("two outputs share a key: %+v", k)
 		}
-		if again := pipeline.KeysFor(*r.DeepCopy(), "", nil); again.BaseModel != k.BaseModel {
+		if again := pipeline.KeysFor(*r.DeepCopy(), "", pipeline.Comparison{}); again.BaseModel != k.BaseModel {
 			t.Fatal("a copy of the recipe has another key")
 		}
 	})

@@ -1,6 +1,8 @@
 package pipeline
 
 import (
+	"cmp"
+	"fmt"
 	"regexp"
 	"slices"
 
@@ -36,6 +38,9 @@ func (p *planner) readRecord(result contract.StageResult) (*v1alpha1.EvaluationR
 	}
 	if model := Stage(p.status, v1alpha1.StageTrain); record.CandidateDigest != model.ManifestDigest {
 		return nil, "the evaluation record is about another model than this run's"
+	}
+	if look := p.comparison().Look; cmp.Or(record.Look, 1) != look {
+		return nil, fmt.Sprintf("the evaluation record is of look %d, look %d was asked for: use worker and manager of one release", cmp.Or(record.Look, 1), look)
 	}
 	if !storable(record) {
 		return nil, "the evaluation record breaks the bounds of the API"

@@ -87,7 +87,13 @@ func (p *planner) advance(s *v1alpha1.StageStatus, result contract.StageResult) 
 		return
 	}
 	p.status.Stage = next.Name
+	if !p.powered(next) {
+		return
+	}
 	record(next, p.in.Now)
+	if next.Name == v1alpha1.StageEvaluate {
+		p.prepareEvaluation(next)
+	}
 	p.running(next)
 }
 
@@ -118,13 +124,22 @@ func (p *planner) retry(s *v1alpha1.StageStatus, o outcome) {
 		p.fail(s, o)
 		return
 	}
-	if producer := p.producer(s, o); producer != nil {
+	if p.brokenLook(s, o) {
+		p.status.Looks = nil
+	} else if producer := p.producer(s, o); producer != nil {
 		p.reopen(producer, s, o.message)
 		s = producer
 	}
 	p.status.Stage = s.Name
 	record(s, p.in.Now)
 	p.running(s)
+}
+
+// brokenLook says that the output of the look before failed its check: then the
+// looks are made again from the first.
+func (p *planner) brokenLook(s *v1alpha1.StageStatus, o outcome) bool {
+	return s.Name == v1alpha1.StageEvaluate && o.class == v1alpha1.FailureIntegrity &&
+		slices.ContainsFunc(p.status.Looks, func(l v1alpha1.LookStatus) bool { return strings.Contains(o.message, l.Key) })
 }
 
 // producer returns the stage that made the input which failed its check: the
@@ -135,7 +150,7 @@ func (p *planner) producer(s *v1alpha1.StageStatus, o outcome) *v1alpha1.StageSt
 		return nil
 	}
 	var nearest *v1alpha1.StageStatus
-	baseModel := KeysFor(p.in.Run.Spec.Recipe, p.in.Run.Spec.Commit, nil).BaseModel
+	baseModel := KeysFor(p.in.Run.Spec.Recipe, p.in.Run.Spec.Commit, Comparison{}).BaseModel
 	for i := range p.status.Stages {
 		earlier := &p.status.Stages[i]
 		if earlier.Name == s.Name {

@@ -14,6 +14,7 @@ import (
 
 	"github.com/repoexpert/operator/api/v1alpha1"
 	"github.com/repoexpert/operator/internal/contract"
+	"github.com/repoexpert/operator/internal/gate"
 	"github.com/repoexpert/operator/internal/pipeline"
 	"github.com/repoexpert/operator/test/builder"
 )
@@ -41,7 +42,7 @@ func newWorld(fatalf func(string, ...any), expert *builder.RepoExpert) *world {
 	run := builder.MakeExpertRun(expert.UID("expert-uid").Obj(), class).UID("run-uid").Obj()
 	return &world{
 		fatalf:  fatalf,
-		decider: pipeline.NewDecider(promoteAll),
+		decider: pipeline.NewDecider(standIn{}),
 		input: pipeline.Input{
 			Run: run, Now: metav1.NewTime(start), Expert: pipeline.ExpertActive, Class: class,
 			Newest: true, Jobs: map[pipeline.AttemptID]pipeline.Job{},
@@ -50,16 +51,27 @@ func newWorld(fatalf func(string, ...any), expert *builder.RepoExpert) *world {
 	}
 }
 
-// promoteAll stands in for the gate, which has tests of its own.
-func promoteAll(spec v1alpha1.Gate, record v1alpha1.EvaluationRecord, servedDigest string) v1alpha1.Verdict {
+// standIn stands in for the gate's decision, which has tests of its own. It
+// promotes, unless the record's fingerprint asks for another look while one is
+// planned.
+type standIn struct{ gate.Rules }
+
+const undecided = "undecided"
+
+func (standIn) Decide(spec v1alpha1.Gate, q gate.Question) gate.Answer {
 	v := v1alpha1.Verdict{
 		Decision: v1alpha1.DecisionPromote, Reason: "good",
 		GateDigest: fmt.Sprintf("gate-%d", spec.MinGainPoints), Digest: "verdict-" + fmt.Sprint(spec.MinGainPoints),
 	}
-	if record.ServedDigest != servedDigest {
+	if q.Record.ServedDigest != q.Served {
 		v.Decision, v.Reason = v1alpha1.DecisionReject, "the served model changed since the evaluation"
+		return gate.Answer{Verdict: v}
 	}
-	return v
+	if q.Record.Fingerprint == undecided {
+		v.Decision, v.Reason = v1alpha1.DecisionReject, fmt.Sprintf("look %d: not decided", q.Record.Look)
+		return gate.Answer{Verdict: v, Continue: spec.Looks == v1alpha1.LooksThree && q.Record.Look < 3}
+	}
+	return gate.Answer{Verdict: v}
 }
 
 // step decides once and carries the plan out. It reports whether anything
@@ -154,6 +166,9 @@ func (w *world) pass(d time.Duration) *world {
 // checkCreate: an attempt is recorded before its Job exists, and nothing else
 // of the run is at work then.
 func (w *world) checkCreate(id pipeline.AttemptID) {
+	if id.Stage == v1alpha1.StageEvaluate {
+		w.checkLooks(w.input.Run.Status)
+	}
 	s := pipeline.Stage(&w.input.Run.Status, id.Stage)
 	attempt := pipeline.CurrentAttempt(s)
 	if attempt == nil || attempt.Number != id.Number {
@@ -166,6 +181,18 @@ func (w *world) checkCreate(id pipeline.AttemptID) {
 	}
 	if w.input.Expert != pipeline.ExpertActive || w.input.Class == nil || w.input.Predecessor != "" {
 		w.fatalf("Job %v is made although it must not be", id)
+	}
+}
+
+// checkLooks: results are made only by a plan, and never more looks than it has.
+func (w *world) checkLooks(status v1alpha1.ExpertRunStatus) {
+	if status.Plan == nil || len(status.Looks) >= len(status.Plan.Rollouts) {
+		w.fatalf("a Job for look %d of plan %+v", len(status.Looks)+1, status.Plan)
+	}
+	for i, l := range status.Looks {
+		if l.Number != int32(i+1) || l.Key == "" || !contract.ValidDigest(l.ManifestDigest) {
+			w.fatalf("looks %+v", status.Looks)
+		}
 	}
 }
 
@@ -189,6 +216,9 @@ func (w *world) checkLedger(before v1alpha1.ExpertRunStatus) {
 		if !before.CompletionTime.Equal(status.CompletionTime) || !equal(before.Stages, status.Stages) {
 			w.fatalf("a run that was over changed")
 		}
+	}
+	if before.Plan != nil && !equal(before.Plan, status.Plan) {
+		w.fatalf("the plan of the evaluation changed")
 	}
 	w.checkConditions()
 }
@@ -316,13 +346,16 @@ func (w *world) result(id pipeline.AttemptID) contract.StageResult {
 }
 
 func (w *world) recordLine() string {
-	served := ""
-	if w.input.Served != nil {
-		served = w.input.Served.ModelDigest
-	}
+	comparison := pipeline.ComparisonOf(w.input.Run, w.input.Models)
 	record := v1alpha1.EvaluationRecord{
-		Fingerprint: "f", Protocol: "Tasks", ServedDigest: served,
+		Fingerprint: "f", Protocol: "Tasks", Look: comparison.Look,
 		CandidateDigest: pipeline.Stage(&w.input.Run.Status, v1alpha1.StageTrain).ManifestDigest,
+	}
+	if comparison.Served != nil {
+		record.ServedDigest = comparison.Served.ModelDigest
+	}
+	if comparison.Anchor != nil {
+		record.AnchorDigest = comparison.Anchor.ModelDigest
 	}
 	if w.change != nil {
 		w.change(&record)

@@ -38,8 +38,9 @@ func readsBaseModel(stage v1alpha1.StageName) bool {
 
 // SpecFor returns what an attempt of a stage is told. It reads the ledger, so
 // that a stage works on exactly the outputs that the run recorded.
-func SpecFor(run *v1alpha1.ExpertRun, id AttemptID, served *contract.ServedModel) contract.StageSpec {
-	keys := KeysFor(run.Spec.Recipe, run.Spec.Commit, served)
+func SpecFor(run *v1alpha1.ExpertRun, id AttemptID, models Models) contract.StageSpec {
+	comparison := ComparisonOf(run, models)
+	keys := KeysFor(run.Spec.Recipe, run.Spec.Commit, comparison)
 	spec := contract.StageSpec{
 		Version:         contract.Version,
 		Stage:           id.Stage,
@@ -53,7 +54,7 @@ func SpecFor(run *v1alpha1.ExpertRun, id AttemptID, served *contract.ServedModel
 		Inputs:          map[string]string{},
 		DeadlineSeconds: int64(deadlines[id.Stage] / time.Second),
 		Shards:          max(1, run.Spec.Recipe.Experience.Shards),
-		Served:          served,
+		Served:          models.Served,
 	}
 	for _, name := range inputs[id.Stage] {
 		if s := Stage(&run.Status, name); s != nil && s.ManifestDigest != "" {
@@ -63,10 +64,24 @@ func SpecFor(run *v1alpha1.ExpertRun, id AttemptID, served *contract.ServedModel
 	if fetch := Stage(&run.Status, v1alpha1.StageFetch); readsBaseModel(id.Stage) && fetch != nil {
 		spec.Inputs[keys.BaseModelFolder()] = fetch.BaseModelDigest
 	}
-	if id.Stage == v1alpha1.StageEvaluate && served != nil {
-		spec.Inputs[contract.ModelsFolder+"/"+served.ModelKey] = served.ModelDigest
+	if id.Stage == v1alpha1.StageEvaluate {
+		compare(&spec, comparison, run.Status.Looks)
 	}
 	return spec
+}
+
+// compare tells Evaluate what to compare with and which look to make.
+func compare(spec *contract.StageSpec, c Comparison, looks []v1alpha1.LookStatus) {
+	spec.Anchor, spec.Look, spec.Rollouts = c.Anchor, c.Look, c.Rollouts
+	for _, model := range []*contract.ServedModel{c.Served, c.Anchor} {
+		if model != nil {
+			spec.Inputs[contract.ModelsFolder+"/"+model.ModelKey] = model.ModelDigest
+		}
+	}
+	if n := len(looks); n > 0 {
+		spec.PreviousLook = contract.EvaluationsFolder + "/" + looks[n-1].Key
+		spec.Inputs[spec.PreviousLook] = looks[n-1].ManifestDigest
+	}
 }
 
 // recipeFor is the recipe as a stage reads it: without shapes of pods, and for

@@ -18,8 +18,10 @@ const conflictInterval = 5 * time.Minute
 // start plans the Job of a recorded attempt, or says what it waits for.
 func (p *planner) start(s *v1alpha1.StageStatus) {
 	if s.Name == v1alpha1.StageEvaluate {
-		// The model to compare with may have changed since the key was written.
-		s.Key = KeysFor(p.in.Run.Spec.Recipe, p.in.Run.Spec.Commit, p.in.Served).Evaluation
+		p.prepareEvaluation(s)
+	}
+	if !p.powered(s) {
+		return
 	}
 	if problem := missing(p.in.Run.Spec.Recipe, s.Name); problem != "" {
 		p.fail(s, outcome{class: v1alpha1.FailureConfiguration, message: problem})
@@ -129,8 +131,12 @@ func sorted(ids []AttemptID) []AttemptID {
 }
 
 func (p *planner) running(s *v1alpha1.StageStatus) {
-	s.Message = ""
-	p.reconciling(v1alpha1.ReasonStageRunning, fmt.Sprintf("%s is under way, attempt %d", s.Name, lastNumber(s)))
+	s.Message = p.undecided(s)
+	message := fmt.Sprintf("%s is under way, attempt %d", s.Name, lastNumber(s))
+	if s.Message != "" {
+		message += "; " + s.Message
+	}
+	p.reconciling(v1alpha1.ReasonStageRunning, message)
 }
 
 func (p *planner) waiting(s *v1alpha1.StageStatus, why string) {

@@ -57,7 +57,7 @@ func makeRun(pods v1alpha1.Pods) *v1alpha1.ExpertRun {
 func makeJob(t *testing.T, run *v1alpha1.ExpertRun, stage v1alpha1.StageName, mode v1alpha1.AccessMode) *batchv1.Job {
 	t.Helper()
 	id := pipeline.AttemptID{Stage: stage, Number: 2}
-	spec := pipeline.SpecFor(run, id, nil)
+	spec := pipeline.SpecFor(run, id, pipeline.Models{})
 	job, err := resources.StageJob{
 		Run: run, Name: pipeline.JobName(run.Name, stage, 2), Key: "key", Spec: spec, WorkerImage: workerImage, AccessMode: mode,
 	}.Job()

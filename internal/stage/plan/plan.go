@@ -168,7 +168,7 @@ func seal(env stage.Env, m *mine, chosen candidates) (contract.StageResult, erro
 
 func (m *mine) counts(chosen candidates) map[string]int64 {
 	f := chosen.figures()
-	return map[string]int64{
+	counts := map[string]int64{
 		"tests":           int64(len(m.baseline.Stable)),
 		"testsExcluded":   int64(len(m.baseline.Excluded)),
 		"functions":       int64(len(m.functions)),
@@ -184,6 +184,10 @@ func (m *mine) counts(chosen candidates) map[string]int64 {
 		"fixes":           int64(len(m.candidates)),
 		"sameCode":        int64(m.sameCode),
 	}
+	for _, kind := range m.recipe.Evaluation.Kinds {
+		counts[contract.HeldOutCount(kind.Name)] = int64(f.heldOut(kind.Name))
+	}
+	return counts
 }
 
 func writeDocument(draft *artifact.Draft, name string, document any) error {
