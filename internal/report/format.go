@@ -38,7 +38,13 @@ func chance(p float64) string {
 	return fmt.Sprintf("%.3f", p)
 }
 
-func ratio(solved, tasks int) string { return fmt.Sprintf("%d of %d", solved, tasks) }
+// ratio is what was solved, of how many tries.
+func ratio(s Score) string {
+	if s.Rollouts <= 1 {
+		return fmt.Sprintf("%d of %d", s.Solved, s.Tasks)
+	}
+	return fmt.Sprintf("%d of %d (%s, %d times each)", s.Solved, s.Tasks*s.Rollouts, count(s.Tasks, "task", "tasks"), s.Rollouts)
+}
 
 func interval(s Score) string { return fmt.Sprintf("%.1f to %.1f", s.Low, s.High) + space + "%" }
 
@@ -58,6 +64,8 @@ func armTitle(name v1alpha1.ArmName) string {
 		return "Candidate"
 	case v1alpha1.ArmServed:
 		return "Served model"
+	case v1alpha1.ArmAnchor:
+		return "Anchor"
 	case v1alpha1.ArmGold:
 		return "Control: known answers"
 	case v1alpha1.ArmNoop:
@@ -88,6 +96,12 @@ func kindTitle(name v1alpha1.KindName) string {
 		return "Questions about the code"
 	case v1alpha1.KindContextualImplementation:
 		return "Writing a missing function"
+	case v1alpha1.KindIssueResolution:
+		return "Repairing a bug"
+	case v1alpha1.KindTestGeneration:
+		return "Writing a test that shows a bug"
+	case v1alpha1.KindFeatureImplementation:
+		return "Implementing a feature"
 	default:
 		return shown(string(name), maxLabel)
 	}

@@ -15,12 +15,18 @@ const confidence = 0.95
 
 // NewScore returns the score of solved of tasks with Wilson's interval. Of no
 // tasks nothing is known: the interval is all.
-func NewScore(solved, tasks int) Score {
+func NewScore(solved, tasks int) Score { return newScore(solved, tasks, 1) }
+
+// newScore is the same of several tries at each task.
+func newScore(solved, tasks, rollouts int) Score {
 	s := Score{Solved: solved, Tasks: tasks, High: 100}
+	if rollouts > 1 {
+		s.Rollouts = rollouts
+	}
 	if tasks == 0 {
 		return s
 	}
-	n, p := float64(tasks), float64(solved)/float64(tasks)
+	n, p := float64(tasks), float64(solved)/float64(tasks*rollouts)
 	z := distuv.UnitNormal.Quantile(1 - (1-confidence)/2)
 	center := (p + z*z/(2*n)) / (1 + z*z/n)
 	half := z * math.Sqrt(p*(1-p)/n+z*z/(4*n*n)) / (1 + z*z/n)
@@ -36,9 +42,9 @@ func NewKind(record v1alpha1.KindRecord) Kind {
 		guess, majority := float64(record.GuessPermille)/10, float64(record.MajorityPermille)/10
 		k.Guess, k.Majority = &guess, &majority
 	}
-	var candidate string
+	var candidate v1alpha1.ArmRecord
 	for i, a := range record.Arms {
-		arm := Arm{Name: a.Name, Score: scoreOf(a.Successes, all)}
+		arm := Arm{Name: a.Name, Score: scoreOf(a, all)}
 		if len(k.Groups) > 0 {
 			sum := 0.0
 			for _, g := range k.Groups {
@@ -49,11 +55,11 @@ func NewKind(record v1alpha1.KindRecord) Kind {
 		}
 		k.Arms = append(k.Arms, arm)
 		if a.Name == v1alpha1.ArmCandidate {
-			candidate = a.Successes
+			candidate = a
 		}
 	}
 	for _, a := range record.Arms {
-		if a.Name == v1alpha1.ArmBase || a.Name == v1alpha1.ArmServed {
+		if a.Name != v1alpha1.ArmCandidate && !isControl(a.Name) {
 			k.Comparisons = append(k.Comparisons, compare(candidate, a))
 		}
 	}
@@ -67,7 +73,7 @@ func groupsOf(record v1alpha1.KindRecord) []Group {
 		in := func(task int) bool { return task < len(record.Groups) && record.Groups[task] == 'A'+byte(i) }
 		g := Group{Name: name}
 		for _, a := range record.Arms {
-			g.Arms = append(g.Arms, Arm{Name: a.Name, Score: scoreOf(a.Successes, in)})
+			g.Arms = append(g.Arms, Arm{Name: a.Name, Score: scoreOf(a, in)})
 		}
 		if slices.ContainsFunc(g.Arms, func(a Arm) bool { return a.Tasks > 0 }) {
 			groups = append(groups, g)
@@ -78,29 +84,41 @@ func groupsOf(record v1alpha1.KindRecord) []Group {
 
 func all(int) bool { return true }
 
-func scoreOf(successes string, in func(task int) bool) Score {
+func scoreOf(arm v1alpha1.ArmRecord, in func(task int) bool) Score {
 	solved, tasks := 0, 0
-	for i, c := range []byte(successes) {
-		if !in(i) {
-			continue
-		}
-		tasks++
-		if c == '1' {
-			solved++
+	for i := range arm.Successes {
+		if in(i) {
+			tasks++
+			solved += solvedAt(arm, i)
 		}
 	}
-	return NewScore(solved, tasks)
+	return newScore(solved, tasks, rolloutsOf(arm))
 }
 
-func compare(candidate string, other v1alpha1.ArmRecord) Comparison {
+func rolloutsOf(arm v1alpha1.ArmRecord) int { return max(1, int(arm.Rollouts)) }
+
+// solvedAt is how many tries solved a task; none where it did not run.
+func solvedAt(arm v1alpha1.ArmRecord, task int) int {
+	if digit := arm.Successes[task]; digit >= '0' && digit <= '9' {
+		return min(int(digit-'0'), rolloutsOf(arm))
+	}
+	return 0
+}
+
+// compare counts the tasks that one of two models solved in more of its tries. With
+// one try each that is the pairing of McNemar's test, with several that of the sign
+// test, which is the same on the signs.
+func compare(candidate, other v1alpha1.ArmRecord) Comparison {
 	c := Comparison{With: other.Name}
-	differences := make([]int, min(len(candidate), len(other.Successes)))
+	differences := make([]int, min(len(candidate.Successes), len(other.Successes)))
 	for i := range differences {
-		switch won, had := candidate[i] == '1', other.Successes[i] == '1'; {
-		case won && !had:
+		// The models may have tried different often.
+		won, had := solvedAt(candidate, i)*rolloutsOf(other), solvedAt(other, i)*rolloutsOf(candidate)
+		switch {
+		case won > had:
 			differences[i] = 1
 			c.Gained++
-		case had && !won:
+		case had > won:
 			differences[i] = -1
 			c.Lost++
 		}

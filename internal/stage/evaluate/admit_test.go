@@ -63,11 +63,11 @@ func TestBrokenGradingEndsTheStage(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			k := &asked{
 				kind:     &episodes{label: v1alpha1.KindContextualImplementation, jobs: []job{{item: item{id: "a"}, gold: test.gold, noop: test.noop}}},
-				attempts: map[v1alpha1.ArmName][]attempt{},
+				attempts: map[v1alpha1.ArmName][][]attempt{},
 			}
 			err := k.control()
 			if test.want == "" {
-				if err != nil || successes(k.attempts[v1alpha1.ArmGold]) != "1" || successes(k.attempts[v1alpha1.ArmNoop]) != "0" {
+				if err != nil || !k.attempts[v1alpha1.ArmGold][0][0].Correct || k.attempts[v1alpha1.ArmNoop][0][0].Correct {
 					t.Errorf("got %v, %v", k.attempts, err)
 				}
 				return

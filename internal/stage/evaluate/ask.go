@@ -25,6 +25,9 @@ func (e *evaluation) ask(ctx context.Context) error {
 		if err := k.control(); err != nil {
 			return err
 		}
+		for _, a := range e.arms {
+			e.restore(k, a)
+		}
 	}
 	models := make([]engine.Model, 0, len(e.arms))
 	byName := map[string]arm{}
@@ -36,13 +39,28 @@ func (e *evaluation) ask(ctx context.Context) error {
 		if err := e.load(ctx, set); err != nil {
 			return err
 		}
+		var arms []arm
 		for _, model := range set {
-			if err := e.askArm(ctx, byName[model.Name]); err != nil {
+			arms = append(arms, byName[model.Name])
+		}
+		for _, k := range e.kinds {
+			if err := e.askKind(ctx, k, arms); err != nil {
 				return err
 			}
 		}
 	}
 	return nil
+}
+
+// restore makes room for an arm's tries and fills in those of the look before.
+func (e *evaluation) restore(k *asked, a arm) {
+	k.attempts[a.name] = make([][]attempt, len(k.tasks()))
+	for i, t := range k.tasks() {
+		k.attempts[a.name][i] = make([]attempt, k.rollouts)
+		if e.previous != nil {
+			k.have[tried{k.head().Name, a.name, t.id}] = copy(k.attempts[a.name][i], e.previous.attempts[tried{k.head().Name, a.name, t.id}])
+		}
+	}
 }
 
 // control takes the grades of the known answers and of none for arms of their
@@ -57,8 +75,8 @@ func (k *asked) control() error {
 		case noop.Correct:
 			return stage.Fail(v1alpha1.FailureRepositoryCode, nil, "%s: no answer to task %s was graded as right%s", name, t.id, noop.reason())
 		}
-		k.attempts[v1alpha1.ArmGold] = append(k.attempts[v1alpha1.ArmGold], gold)
-		k.attempts[v1alpha1.ArmNoop] = append(k.attempts[v1alpha1.ArmNoop], noop)
+		k.attempts[v1alpha1.ArmGold] = append(k.attempts[v1alpha1.ArmGold], []attempt{gold})
+		k.attempts[v1alpha1.ArmNoop] = append(k.attempts[v1alpha1.ArmNoop], []attempt{noop})
 	}
 	return nil
 }
@@ -90,35 +108,32 @@ func (e *evaluation) chat(who arm, sampling v1alpha1.Sampling, maxTokens int32) 
 	return engine.NewChat(engine.Address(e.port), who.model.Name, e.server.Fields(sampling, maxTokens))
 }
 
-// askArm asks one arm everything.
-func (e *evaluation) askArm(ctx context.Context, a arm) error {
-	e.env.Log.Info("asking", "arm", a.name)
-	for _, k := range e.kinds {
-		if err := e.askKind(ctx, k, a); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-func (e *evaluation) askKind(ctx context.Context, k *asked, a arm) error {
+// askKind lets arms that one server holds take turns at what is left to try.
+func (e *evaluation) askKind(ctx context.Context, k *asked, arms []arm) error {
 	tasks, name := k.tasks(), k.head().Name
-	attempts := make([]attempt, len(tasks))
+	list := steps(e.fingerprint()+string(name), arms, len(tasks), k.rollouts, func(a arm, task int) int {
+		return k.have[tried{name, a.name, tasks[task].id}]
+	})
+	e.env.Log.Info("asking", "kind", name, "arms", len(arms), "tries", len(list))
 	group, ctx := errgroup.WithContext(ctx)
 	group.SetLimit(k.atOnce())
 	var progress sync.Mutex
-	for i, t := range tasks {
+	for _, s := range list {
 		group.Go(func() error {
-			var err error
-			if attempts[i], err = k.try(ctx, a, i); err != nil {
-				return fmt.Errorf("arm %s, task %s: %w", a.name, t.id, err)
+			result, err := k.try(ctx, s.arm, s.task)
+			if err != nil {
+				return fmt.Errorf("arm %s, task %s: %w", s.arm.name, tasks[s.task].id, err)
 			}
+			if s.rollout > 0 {
+				// The first conversation of a task tells enough; all would fill the volume.
+				result.Messages = nil
+			}
+			k.attempts[s.arm.name][s.task][s.rollout] = result
 			progress.Lock()
 			defer progress.Unlock()
-			e.progress.add(string(name) + " " + string(a.name))
+			e.progress.add(string(name) + " " + string(s.arm.name))
 			return nil
 		})
 	}
-	k.attempts[a.name] = attempts
 	return group.Wait()
 }

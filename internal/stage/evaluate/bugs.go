@@ -37,14 +37,15 @@ var wording = symptom.Wording{
 // chooseIssues is the kind IssueResolution: the agent gets the report of a bug and
 // the tree with it.
 func (e *evaluation) chooseIssues(ctx context.Context, wanted v1alpha1.EvaluationKind) (kind, error) {
-	return e.chooseReplays(ctx, wanted, measuresIssues, func(ctx context.Context, t *tools, replay task.Replay) (job, string, error) {
+	return e.chooseReplays(ctx, wanted, measuresIssues, func(k *episodes, t *tools, replay task.Replay) (job, string, error) {
 		b, err := t.bug(ctx, replay)
 		if err != nil || b.reason != "" {
 			return job{}, b.reason, err
 		}
 		j := repairing(t.grader, b.task)
 		j.text = agent.RepairTask(b.issue, "")
-		reason, err := j.admit(ctx, b.task.Gold())
+		j.fresh = t.taskIsFresh(b.task)
+		reason, err := k.admit(ctx, &j, b.task.Gold())
 		return j, reason, err
 	})
 }
@@ -52,7 +53,7 @@ func (e *evaluation) chooseIssues(ctx context.Context, wanted v1alpha1.Evaluatio
 // chooseTests is the kind TestGeneration: the agent gets the same and writes a
 // test. The known answer are the tests that were taken out of its tree.
 func (e *evaluation) chooseTests(ctx context.Context, wanted v1alpha1.EvaluationKind) (kind, error) {
-	return e.chooseReplays(ctx, wanted, measuresTests, func(ctx context.Context, t *tools, replay task.Replay) (job, string, error) {
+	return e.chooseReplays(ctx, wanted, measuresTests, func(k *episodes, t *tools, replay task.Replay) (job, string, error) {
 		b, err := t.bug(ctx, replay)
 		if err != nil || b.reason != "" {
 			return job{}, b.reason, err
@@ -63,7 +64,8 @@ func (e *evaluation) chooseTests(ctx context.Context, wanted v1alpha1.Evaluation
 		if err != nil {
 			return job{}, "", err
 		}
-		reason, err := j.admit(ctx, gold)
+		j.fresh = t.taskIsFresh(b.task)
+		reason, err := k.admit(ctx, &j, gold)
 		return j, reason, err
 	})
 }
@@ -86,7 +88,7 @@ func writing(grader *grading.Grader, t grading.Task) job {
 // chooseReplays takes held-out bugs, or features, in the plan's order, that are
 // tasks: what commits did comes before mutants.
 func (e *evaluation) chooseReplays(
-	ctx context.Context, wanted v1alpha1.EvaluationKind, measures string, build func(context.Context, *tools, task.Replay) (job, string, error),
+	ctx context.Context, wanted v1alpha1.EvaluationKind, measures string, build func(*episodes, *tools, task.Replay) (job, string, error),
 ) (kind, error) {
 	replays, err := planned[task.Replay](e.env, task.HeldOutReplaysFile)
 	if err != nil {
@@ -102,12 +104,12 @@ func (e *evaluation) chooseReplays(
 		if len(k.jobs) == int(wanted.Tasks) {
 			break
 		}
-		if features != (len(replay.Adds) > 0) {
+		if features != (len(replay.Adds) > 0) || !k.candidate(replay.ID) {
 			continue
 		}
 		j, reason := job{}, refusedSeen
 		if e.heldOut(replay.ID, append([]string{replay.Cluster}, replay.Clusters...)...) {
-			if j, reason, err = build(ctx, t, replay); err != nil {
+			if j, reason, err = build(k, t, replay); err != nil {
 				return nil, fmt.Errorf("admit task %s: %w", replay.ID, err)
 			}
 		}

@@ -65,6 +65,11 @@ func (k *episodes) identity() []any {
 	return []any{k.evaluation.profile(), agent.SystemPrompt, k.evaluation.env.Spec.Recipe.Evaluation.Agent.Sampling, engine.SamplingVersion}
 }
 
+// sampled implements kind.
+func (k *episodes) sampled() bool {
+	return k.evaluation.env.Spec.Recipe.Evaluation.Agent.Sampling != v1alpha1.SamplingGreedy
+}
+
 // atOnce implements kind: there is one box for agents.
 func (k *episodes) atOnce() int { return 1 }
 
@@ -74,6 +79,26 @@ func (k *episodes) nothing(task int) attempt { return k.jobs[task].noop }
 
 // refused implements kind.
 func (k *episodes) refused() map[string]int { return k.refusals }
+
+// admit admits a job, as at the look before where there was one: a reason says why
+// it is no task.
+func (k *episodes) admit(ctx context.Context, j *job, gold string) (reason string, err error) {
+	if k.evaluation.previous == nil {
+		return j.admit(ctx, gold)
+	}
+	j.gold, j.noop, _ = k.evaluation.again(k.label, j.id)
+	return "", nil
+}
+
+// candidate says whether something of the plan may be a task: of later looks, what
+// was one at the first.
+func (k *episodes) candidate(id string) bool {
+	if k.evaluation.previous == nil {
+		return true
+	}
+	_, _, asked := k.evaluation.again(k.label, id)
+	return asked
+}
 
 // add takes a job that is a task; a reason says that it is none.
 func (k *episodes) add(j job, reason string) {

@@ -20,7 +20,7 @@ const (
 // chooseFeatures is the kind FeatureImplementation: the agent gets the snapshot
 // without what a commit added, the commit's words, and what others call it by.
 func (e *evaluation) chooseFeatures(ctx context.Context, wanted v1alpha1.EvaluationKind) (kind, error) {
-	return e.chooseReplays(ctx, wanted, measuresFeatures, func(ctx context.Context, t *tools, replay task.Replay) (job, string, error) {
+	return e.chooseReplays(ctx, wanted, measuresFeatures, func(k *episodes, t *tools, replay task.Replay) (job, string, error) {
 		missing, err := t.taskOf(replay)
 		if err != nil {
 			return job{}, "", err
@@ -33,7 +33,8 @@ func (e *evaluation) chooseFeatures(ctx context.Context, wanted v1alpha1.Evaluat
 		if j.text, err = t.feature(replay); err != nil {
 			return job{}, "", err
 		}
-		reason, err = j.admit(ctx, checked.Gold())
+		j.fresh = t.taskIsFresh(checked)
+		reason, err = k.admit(ctx, &j, checked.Gold())
 		return j, reason, err
 	})
 }

@@ -17,7 +17,7 @@ const (
 	// ReportFile is a report.Report, PageFile the same for people.
 	ReportFile = "report.json"
 	PageFile   = "report.html"
-	// RecordsFile has one line for each task and arm.
+	// RecordsFile has one line for each arm, task and rollout.
 	RecordsFile = "records.jsonl"
 )
 
@@ -35,12 +35,14 @@ func (e *evaluation) write(folder, line string) error {
 	return writeJSON(filepath.Join(folder, engine.ProbesFile), e.probes())
 }
 
-// taskRecord is one line of records.jsonl: what one arm made of one task.
+// taskRecord is one line of records.jsonl: what one arm made of one task at one try.
 type taskRecord struct {
-	Kind  v1alpha1.KindName `json:"kind"`
-	Arm   v1alpha1.ArmName  `json:"arm"`
-	Task  string            `json:"task"`
-	Group string            `json:"group,omitempty"`
+	Kind v1alpha1.KindName `json:"kind"`
+	Arm  v1alpha1.ArmName  `json:"arm"`
+	Task string            `json:"task"`
+	// Rollout is the number of the try, from 0. Its messages are kept of the first.
+	Rollout int    `json:"rollout,omitempty"`
+	Group   string `json:"group,omitempty"`
 	// Extra tasks count nowhere, as questions about two facts.
 	Extra    bool   `json:"extra,omitempty"`
 	Question string `json:"question"`
@@ -53,10 +55,12 @@ func (e *evaluation) taskRecords() []taskRecord {
 	for _, k := range e.kinds {
 		for _, name := range e.armNames() {
 			for i, t := range k.tasks() {
-				records = append(records, taskRecord{
-					Kind: k.head().Name, Arm: name, Task: t.id, Group: t.group, Extra: t.extra,
-					Question: t.text, Gold: t.gold, attempt: k.attempts[name][i],
-				})
+				for rollout, a := range k.attempts[name][i] {
+					records = append(records, taskRecord{
+						Kind: k.head().Name, Arm: name, Task: t.id, Rollout: rollout, Group: t.group, Extra: t.extra,
+						Question: t.text, Gold: t.gold, attempt: a,
+					})
+				}
 			}
 		}
 	}

@@ -32,12 +32,12 @@ func (e *evaluation) chooseMasks(ctx context.Context, wanted v1alpha1.Evaluation
 		if len(k.jobs) == int(wanted.Tasks) {
 			break
 		}
-		if mask.Side != task.SideEvaluation {
+		if mask.Side != task.SideEvaluation || !k.candidate(mask.ID) {
 			continue
 		}
 		j, reason := job{}, refusedSeen
 		if e.heldOut(mask.ID, mask.Cluster) {
-			if j, reason, err = implementation(ctx, t.grader, mask); err != nil {
+			if j, reason, err = k.implementation(ctx, t, mask); err != nil {
 				return nil, fmt.Errorf("admit task %s: %w", mask.ID, err)
 			}
 		}
@@ -48,21 +48,21 @@ func (e *evaluation) chooseMasks(ctx context.Context, wanted v1alpha1.Evaluation
 
 // implementation makes the task of writing one body. A reason says why there is
 // none.
-func implementation(ctx context.Context, grader *grading.Grader, mask task.Mask) (job, string, error) {
-	masked, err := grader.Load(mask)
+func (k *episodes) implementation(ctx context.Context, tools *tools, mask task.Mask) (job, string, error) {
+	masked, err := tools.grader.Load(mask)
 	if errors.Is(err, language.ErrMask) {
 		return job{}, refusedMask, nil
 	}
 	if err != nil {
 		return job{}, "", stage.Fail(v1alpha1.FailureIntegrity, err, "the plan does not fit the snapshot")
 	}
-	t, reason, err := prepared(ctx, grader, masked.Task, grader.Check)
+	t, reason, err := prepared(ctx, tools.grader, masked.Task, tools.grader.Check)
 	if err != nil || reason != "" {
 		return job{}, reason, err
 	}
-	j := repairing(grader, t)
-	j.cluster, j.text = mask.Cluster, agent.ImplementationTask(mask.Name, mask.Path, "")
-	reason, err = j.admit(ctx, t.Gold())
+	j := repairing(tools.grader, t)
+	j.cluster, j.fresh, j.text = mask.Cluster, tools.maskIsFresh(masked), agent.ImplementationTask(mask.Name, mask.Path, "")
+	reason, err = k.admit(ctx, &j, t.Gold())
 	return j, reason, err
 }
 

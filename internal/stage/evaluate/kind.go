@@ -18,6 +18,9 @@ type kind interface {
 	tasks() []item
 	// identity is all besides the tasks that must be equal for answers to compare.
 	identity() []any
+	// sampled says that a model's answers are drawn, so that another try can end
+	// otherwise.
+	sampled() bool
 	// atOnce is how many tasks may be worked on at the same time.
 	atOnce() int
 	// try lets a model work on a task.
@@ -43,6 +46,8 @@ type item struct {
 	text, gold string
 	// made identifies all that the task is made of.
 	made string
+	// fresh says that the task changed since the commit of the served model.
+	fresh bool
 	// extra tasks are reported and count nowhere.
 	extra bool
 }
@@ -50,8 +55,22 @@ type item struct {
 // asked is a kind with what came out of it.
 type asked struct {
 	kind
-	// attempts by arm, one a task.
-	attempts map[v1alpha1.ArmName][]attempt
+	// rollouts is how often a model tries each task.
+	rollouts int
+	// attempts by arm, task and rollout; have is how many of them an earlier
+	// evaluation gave.
+	attempts map[v1alpha1.ArmName][][]attempt
+	have     map[tried]int
+}
+
+// newAsked is a kind before it is asked. Answers that are always the same are asked
+// for once: as many copies would be counted as evidence that they are not.
+func newAsked(k kind, rollouts int32) *asked {
+	a := &asked{kind: k, rollouts: 1, attempts: map[v1alpha1.ArmName][][]attempt{}, have: map[tried]int{}}
+	if k.sampled() {
+		a.rollouts = max(1, int(rollouts))
+	}
+	return a
 }
 
 // scored is the number of tasks that count.
@@ -85,13 +104,14 @@ func (e *evaluation) chooseKinds(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		e.kinds = append(e.kinds, &asked{kind: chosen, attempts: map[v1alpha1.ArmName][]attempt{}})
-		e.progress.total += int64(len(e.arms) * len(chosen.tasks()))
+		k := newAsked(chosen, e.env.Spec.Rollouts)
+		e.kinds = append(e.kinds, k)
+		e.progress.total += int64(len(e.arms) * len(k.tasks()) * k.rollouts)
 	}
 	if len(e.kinds) == 0 {
 		return stage.Fail(v1alpha1.FailureConfiguration, nil, "evaluation.kinds is empty: name at least one kind")
 	}
-	return nil
+	return e.checkLook()
 }
 
 // enough refuses an evaluation that could promote nothing, before it is run.

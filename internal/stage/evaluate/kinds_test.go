@@ -9,8 +9,10 @@ import (
 
 	"github.com/repoexpert/operator/api/v1alpha1"
 	"github.com/repoexpert/operator/internal/agent"
+	"github.com/repoexpert/operator/internal/contract"
 	"github.com/repoexpert/operator/internal/grading"
 	"github.com/repoexpert/operator/internal/patch"
+	"github.com/repoexpert/operator/internal/recipe"
 	"github.com/repoexpert/operator/internal/task"
 )
 
@@ -56,6 +58,9 @@ func knowingAll(e *evaluation, ignorant string) func(string, []task.Message) str
 // solves all, nothing solves none, and models get what they submit.
 func TestKindsOfTheHistory(t *testing.T) {
 	w := newWorld(t, bugRecipe())
+	digest := w.serve(recipe.Seen{})
+	w.env.Spec.Served.Commit = w.commits[1]
+	w.env.Spec.Anchor = &contract.ServedModel{Commit: w.commits[0], ModelKey: w.env.Spec.Served.ModelKey, ModelDigest: digest}
 	e, err := w.stage.prepare(t.Context(), w.env)
 	if err != nil {
 		t.Fatal(err)
@@ -68,10 +73,22 @@ func TestKindsOfTheHistory(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	kinds := w.recordOf(result).Kinds
+	record := w.recordOf(result)
+	if record.AnchorDigest != digest || record.ServedDigest != digest {
+		t.Errorf("record %+v", record)
+	}
+	kinds := record.Kinds
+	// The repaired function changed since the served commit, the mutated one did not;
+	// what the feature added was there.
+	if kinds[0].Fresh != "10" || kinds[1].Fresh != "1" || kinds[2].Fresh != "" {
+		t.Errorf("%q, %q and %q changed since the served commit", kinds[0].Fresh, kinds[1].Fresh, kinds[2].Fresh)
+	}
+	if u := kinds[0].Arms[0].Usage; u == nil || *u != (v1alpha1.UsageRecord{Episodes: 2, Turns: 2, Tokens: 30}) {
+		t.Errorf("usage %+v", u)
+	}
 	for i, n := range []int{2, 1, 1} {
 		ones, zeros := strings.Repeat("1", n), strings.Repeat("0", n)
-		want := map[v1alpha1.ArmName]string{v1alpha1.ArmBase: zeros, v1alpha1.ArmCandidate: ones, v1alpha1.ArmGold: ones, v1alpha1.ArmNoop: zeros}
+		want := map[v1alpha1.ArmName]string{v1alpha1.ArmBase: zeros, v1alpha1.ArmCandidate: ones, v1alpha1.ArmServed: ones, v1alpha1.ArmAnchor: ones, v1alpha1.ArmGold: ones, v1alpha1.ArmNoop: zeros}
 		if diff := cmp.Diff(want, armsOf(kinds[i])); diff != "" {
 			t.Errorf("%s: %s", kinds[i].Name, diff)
 		}
@@ -97,7 +114,7 @@ func checkTexts(t *testing.T, e *evaluation) {
 	if !strings.HasPrefix(mutant.id, "mutant-") || !strings.Contains(mutant.text, "does not behave as it should") {
 		t.Errorf("the second bug is %+v", mutant)
 	}
-	covered := e.kinds[1].attempts[v1alpha1.ArmCandidate][0]
+	covered := e.kinds[1].attempts[v1alpha1.ArmCandidate][0][0]
 	if covered.Changed != 1 || covered.Covered != 1 {
 		t.Errorf("the written test executes %d of %d changed lines", covered.Covered, covered.Changed)
 	}

@@ -2,6 +2,7 @@ package evaluate
 
 import (
 	"context"
+	"errors"
 	"time"
 
 	"github.com/repoexpert/operator/api/v1alpha1"
@@ -23,6 +24,8 @@ type evaluation struct {
 	arms    []arm
 	kinds   []*asked
 	adapter func(v1alpha1.TestFramework) (language.Adapter, error)
+	// previous are the results of the look before; nil at the first.
+	previous *kept
 	// tools are nil until a kind asks for them.
 	tools *tools
 	// seen is what the trained models were trained on.
@@ -45,7 +48,15 @@ func (s Stage) prepare(ctx context.Context, env stage.Env) (*evaluation, error) 
 	if err := e.findModels(); err != nil {
 		return nil, err
 	}
-	return e, e.chooseKinds(ctx)
+	if err := e.readLook(); err != nil {
+		return nil, err
+	}
+	err = e.chooseKinds(ctx)
+	if e.tools != nil {
+		// Nothing is read of the past any more.
+		err = errors.Join(err, e.tools.past.close())
+	}
+	return e, err
 }
 
 // profile bounds an agent's episode.

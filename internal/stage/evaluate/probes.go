@@ -28,22 +28,22 @@ func (e *evaluation) probes() engine.Probes {
 }
 
 // ranked orders the questions by how well the candidate's answers tell it apart.
-func ranked(asked []recall.Question, candidate, base []attempt) []engine.Probe {
+func ranked(asked []recall.Question, candidate, base [][]attempt) []engine.Probe {
 	ranks := make([]int, len(asked))
 	order := make([]int, len(asked))
 	for i := range asked {
 		order[i] = i
-		if recall.Normalize(candidate[i].Answer) == recall.Normalize(base[i].Answer) {
+		if recall.Normalize(candidate[i][0].Answer) == recall.Normalize(base[i][0].Answer) {
 			ranks[i] += 2
 		}
-		if !candidate[i].Correct {
+		if !candidate[i][0].Correct {
 			ranks[i]++
 		}
 	}
 	slices.SortStableFunc(order, func(a, b int) int { return cmp.Compare(ranks[a], ranks[b]) })
 	probes := make([]engine.Probe, 0, len(asked))
 	for _, i := range order {
-		probes = append(probes, engine.Probe{Messages: recall.ExpertPrompt(asked[i]), Answer: candidate[i].Answer})
+		probes = append(probes, engine.Probe{Messages: recall.ExpertPrompt(asked[i]), Answer: candidate[i][0].Answer})
 	}
 	return probes
 }

@@ -120,6 +120,9 @@ func (q *questions) identity() []any {
 	return []any{v1alpha1.SamplingGreedy, engine.SamplingVersion, answerTokens, q.project}
 }
 
+// sampled implements kind: questions are answered greedily.
+func (q *questions) sampled() bool { return false }
+
 // atOnce implements kind. A CPU is no faster with several.
 func (q *questions) atOnce() int {
 	r := q.evaluation.env.Spec.Recipe

@@ -1,6 +1,7 @@
 package evaluate
 
 import (
+	"bytes"
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
@@ -19,9 +20,13 @@ func (e *evaluation) record() v1alpha1.EvaluationRecord {
 		Fingerprint:     e.fingerprint(),
 		Protocol:        fmt.Sprintf("%s: held-out functions; CodebaseQA: %s", holdout(spec.Recipe.Evaluation.Holdout), recall.ScoreLabel),
 		CandidateDigest: spec.Inputs[spec.Keys.Output(v1alpha1.StageTrain)],
+		Look:            spec.Look,
 	}
 	if spec.Served != nil {
 		record.ServedDigest = spec.Served.ModelDigest
+	}
+	if spec.Anchor != nil {
+		record.AnchorDigest = spec.Anchor.ModelDigest
 	}
 	for _, k := range e.kinds {
 		record.Kinds = append(record.Kinds, k.record(e.armNames()))
@@ -56,21 +61,68 @@ func (k *asked) record(arms []v1alpha1.ArmName) v1alpha1.KindRecord {
 		}
 		record.Groups = groups.String()
 	}
+	record.Clusters, record.Fresh = clustersOf(k.tasks()[:scored]), freshOf(k.tasks()[:scored])
 	for _, name := range arms {
-		record.Arms = append(record.Arms, v1alpha1.ArmRecord{Name: name, Successes: successes(k.attempts[name][:scored])})
+		record.Arms = append(record.Arms, armRecord(name, k.attempts[name][:scored]))
 	}
 	return record
 }
 
-func successes(attempts []attempt) string {
-	text := make([]byte, len(attempts))
-	for i, a := range attempts {
-		text[i] = '0'
-		if a.Correct {
-			text[i] = '1'
+// clustersOf numbers the tasks' clusters; nil where each task has its own.
+func clustersOf(tasks []item) []int32 {
+	numbers := map[string]int32{}
+	clusters := make([]int32, 0, len(tasks))
+	for _, t := range tasks {
+		if _, known := numbers[t.cluster]; !known {
+			numbers[t.cluster] = int32(len(numbers))
+		}
+		clusters = append(clusters, numbers[t.cluster])
+	}
+	if len(numbers) == len(tasks) {
+		return nil
+	}
+	return clusters
+}
+
+// freshOf has a digit a task; empty where none changed.
+func freshOf(tasks []item) string {
+	fresh := make([]byte, len(tasks))
+	for i, t := range tasks {
+		fresh[i] = '0'
+		if t.fresh {
+			fresh[i] = '1'
 		}
 	}
-	return string(text)
+	if !bytes.ContainsRune(fresh, '1') {
+		return ""
+	}
+	return string(fresh)
+}
+
+// armRecord counts the rollouts that solved each task, and what they took.
+func armRecord(name v1alpha1.ArmName, attempts [][]attempt) v1alpha1.ArmRecord {
+	record := v1alpha1.ArmRecord{Name: name}
+	usage := v1alpha1.UsageRecord{}
+	digits := make([]byte, len(attempts))
+	for i, tries := range attempts {
+		digits[i] = '0' + byte(solved(tries))
+		if len(tries) > 1 {
+			record.Rollouts = int32(len(tries))
+		}
+		for _, a := range tries {
+			if a.Status != "" {
+				usage.Episodes++
+			}
+			usage.Turns += int64(a.Steps)
+			usage.FormatErrors += int64(a.FormatErrors)
+			usage.Tokens += a.Tokens + a.PromptTokens
+		}
+	}
+	record.Successes = string(digits)
+	if usage.Episodes > 0 {
+		record.Usage = &usage
+	}
+	return record
 }
 
 // counts are the stage's figures.
@@ -79,7 +131,9 @@ func (e *evaluation) counts() map[string]int64 {
 	for _, kind := range e.record().Kinds {
 		for _, a := range kind.Arms {
 			counts[string(kind.Name)+".tasks"] = int64(len(a.Successes))
-			counts[string(kind.Name)+"."+string(a.Name)] = int64(strings.Count(a.Successes, "1"))
+			for _, digit := range []byte(a.Successes) {
+				counts[string(kind.Name)+"."+string(a.Name)] += int64(digit - '0')
+			}
 		}
 	}
 	return counts

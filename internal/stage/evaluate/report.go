@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 
 	"github.com/repoexpert/operator/api/v1alpha1"
 	"github.com/repoexpert/operator/internal/artifact"
@@ -90,20 +91,20 @@ func (k *asked) report(record v1alpha1.KindRecord) report.Kind {
 	scored := k.scored()
 	for i, a := range r.Arms {
 		if a.Name != v1alpha1.ArmGold && a.Name != v1alpha1.ArmNoop {
-			r.Arms[i].Effort = effortOf(k.attempts[a.Name][:scored]).PerSolved(a.Solved)
+			r.Arms[i].Effort = effortOf(slices.Concat(k.attempts[a.Name][:scored]...)).PerSolved(a.Solved)
 			if extra := k.attempts[a.Name][scored:]; len(extra) > 0 {
-				r.Compositions = append(r.Compositions, report.Arm{Name: a.Name, Score: report.NewScore(solved(extra), len(extra))})
+				r.Compositions = append(r.Compositions, report.Arm{Name: a.Name, Score: report.NewScore(solved(slices.Concat(extra...)), len(extra))})
 			}
 		}
 	}
 	for i, t := range k.tasks()[:min(scored, report.MaxTasks)] {
 		told := report.Task{ID: t.id, Group: t.group, Text: report.Bound(t.text), Gold: report.Bound(t.gold)}
 		for _, a := range r.Arms {
-			told.Results = append(told.Results, k.attempts[a.Name][i].result(a.Name, i < report.MaxExcerpts))
+			told.Results = append(told.Results, resultOf(k.attempts[a.Name][i], a.Name, i < report.MaxExcerpts))
 		}
 		r.Tasks = append(r.Tasks, told)
 	}
-	r.TasksLeftOut = scored - len(r.Tasks)
+	r.TasksLeftOut, r.Refused = scored-len(r.Tasks), k.refused()
 	return r
 }
 
@@ -130,7 +131,12 @@ func effortOf(attempts []attempt) report.Effort {
 		if e.Episodes == nil {
 			e.Episodes = &report.Episodes{Endings: map[string]int{}}
 		}
+		e.Episodes.Episodes++
 		e.Episodes.Turns += a.Steps
+		e.Episodes.MeanTurns = float64(e.Episodes.Turns) / float64(e.Episodes.Episodes)
+		if a.Grade != nil {
+			e.Episodes.RightFileEarly = added(e.Episodes.RightFileEarly, a.RightFile > 0 && a.RightFile <= report.EarlyTurns)
+		}
 		e.Episodes.FormatErrors += a.FormatErrors
 		e.Episodes.Endings[string(a.Status)]++
 		if a.Answer == "" {
@@ -140,10 +146,27 @@ func effortOf(attempts []attempt) report.Effort {
 	return e
 }
 
-// result is what the report tells of one attempt. What an episode submitted is a
-// patch, which is too long for it.
-func (a attempt) result(name v1alpha1.ArmName, excerpt bool) report.Result {
+// added counts one more where it is so.
+func added(count *int, so bool) *int {
+	n := 0
+	if count != nil {
+		n = *count
+	}
+	if so {
+		n++
+	}
+	return &n
+}
+
+// resultOf is what the report tells of an arm's tries at one task: how often they
+// solved it, and the first of them. What an episode submitted is a patch, which is
+// too long for it.
+func resultOf(tries []attempt, name v1alpha1.ArmName, excerpt bool) report.Result {
+	a := tries[0]
 	r := report.Result{Arm: name, Solved: a.Correct, Tokens: a.PromptTokens + a.Tokens, Turns: a.Steps, Ending: string(a.Status)}
+	if len(tries) > 1 {
+		r.SolvedRollouts, r.Rollouts = solved(tries), len(tries)
+	}
 	if a.Grade != nil {
 		r.Reason = string(a.Grade.Reason)
 	} else {

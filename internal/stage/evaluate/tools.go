@@ -22,6 +22,8 @@ type tools struct {
 	snapshot  *snapshot.Snapshot
 	inventory *language.Inventory
 	routes    *symptom.Routes
+	// past is what the served model learned.
+	past past
 	// bugs that were looked at, by id: two kinds work on the same ones.
 	bugs map[string]bug
 }
@@ -65,6 +67,9 @@ func (e *evaluation) toolsOf(ctx context.Context) (*tools, error) {
 		return nil, err
 	}
 	t.inventory, t.routes, t.grader = config.Inventory, symptom.NewRoutes(config.Inventory), grading.New(config)
+	if t.past, err = e.openPast(ctx, place); err != nil {
+		return nil, err
+	}
 	e.tools = t
 	return t, nil
 }

@@ -66,6 +66,7 @@ type world struct {
 	stage   Stage
 	facts   []recall.Fact
 	masks   []task.Mask
+	commits []string
 	out     *strings.Builder
 	loads   *[][]engine.Model
 	answers func(model string, messages []task.Message) string
@@ -79,8 +80,9 @@ var templates struct {
 }
 
 type template struct {
-	folder string
-	inputs map[string]string
+	folder  string
+	inputs  map[string]string
+	commits []string
 }
 
 func TestMain(m *testing.M) {
@@ -141,7 +143,7 @@ func (w *world) copyTemplate() {
 		w.t.Fatal(err)
 	}
 	w.open(root)
-	w.env.Spec.Inputs = maps.Clone(made.inputs)
+	w.env.Spec.Inputs, w.commits = maps.Clone(made.inputs), made.commits
 }
 
 func (w *world) open(root string) {
@@ -168,7 +170,7 @@ func (w *world) makeTemplate() template {
 	w.env.Spec.Inputs[keys.Output(v1alpha1.StagePlan)] = result.ManifestDigest
 	w.seal(keys.BaseModelFolder(), map[string][]byte{"config.json": []byte("{}")})
 	w.seal(keys.Output(v1alpha1.StageTrain), modelFiles(w.t, recipe.Seen{}))
-	return template{root, w.env.Spec.Inputs}
+	return template{root, w.env.Spec.Inputs, w.commits}
 }
 
 // fetch seals a snapshot with the library's history: a function was added, then
@@ -188,7 +190,7 @@ func (w *world) fetch(folder string) {
 	if err != nil {
 		w.t.Fatal(err)
 	}
-	conformance.Snapshot(w.t, draft.Path(),
+	w.commits = conformance.Snapshot(w.t, draft.Path(),
 		conformance.Commit{Message: "Prices", Tree: without},
 		conformance.Commit{Message: "Prices can be reduced\n\nA customer with a card pays less for every book.", Tree: broken},
 		conformance.Commit{Message: "Sums hold the tax\n\nCustomers paid too little when they bought several books.", Tree: os.DirFS(library)})
