@@ -22,6 +22,9 @@ type Report struct {
 	Holdout Holdout `json:"holdout"`
 	// Seen is what the trained models were trained on, as far as it is recorded.
 	Seen []Seen `json:"seen,omitempty"`
+	// Reused are models whose results are, or were to be, those of an earlier
+	// evaluation of the same tasks.
+	Reused []Reused `json:"reused,omitempty"`
 	// Training of the candidate; absent where the model's manifest does not say.
 	Training *Training `json:"training,omitempty"`
 	// Record is what the gate decides from, character by character.
@@ -240,6 +243,17 @@ type Seen struct {
 	Facts    int `json:"facts"`
 	Tasks    int `json:"tasks"`
 	Clusters int `json:"clusters"`
+}
+
+// Reused says what became of kept results.
+type Reused struct {
+	Arm v1alpha1.ArmName `json:"arm"`
+	// AskedAgain is how many tasks were asked once more to compare.
+	AskedAgain int `json:"askedAgain"`
+	// Drifted says that the answers were others than before, or solved more or fewer
+	// tasks than chance explains (Fisher's exact test, p below .01): the results are
+	// all new.
+	Drifted bool `json:"drifted,omitempty"`
 }
 
 // Training is how the candidate was made.

@@ -21,7 +21,9 @@ const maxCause = 300
 // ask checks the controls and then asks the arms, in the sets that one server
 // holds.
 func (e *evaluation) ask(ctx context.Context) error {
+	e.readResults()
 	for _, k := range e.kinds {
+		k.attempts, k.have = map[v1alpha1.ArmName][][]attempt{}, map[tried]int{}
 		if err := k.control(); err != nil {
 			return err
 		}
@@ -43,23 +45,58 @@ func (e *evaluation) ask(ctx context.Context) error {
 		for _, model := range set {
 			arms = append(arms, byName[model.Name])
 		}
-		for _, k := range e.kinds {
-			if err := e.askKind(ctx, k, arms); err != nil {
-				return err
-			}
+		if err := e.askSet(ctx, arms); err != nil {
+			return err
 		}
 	}
 	return nil
 }
 
-// restore makes room for an arm's tries and fills in those of the look before.
+// askSet asks arms that one server holds. What is reused of an arm that answers
+// otherwise now is asked anew, all of it.
+func (e *evaluation) askSet(ctx context.Context, arms []arm) error {
+	for _, k := range e.kinds {
+		if err := e.askKind(ctx, k, arms); err != nil {
+			return err
+		}
+	}
+	var drifted []arm
+	for _, a := range arms {
+		if found := e.reused[a.name]; found != nil && found.drifted {
+			e.env.Log.Warn("kept results no longer hold", "arm", a.name)
+			drifted = append(drifted, a)
+		}
+	}
+	if len(drifted) == 0 {
+		return nil
+	}
+	for _, k := range e.kinds {
+		for _, a := range drifted {
+			for _, t := range k.tasks() {
+				e.progress.total += int64(k.have[k.tried(a.name, t.id)])
+				k.have[k.tried(a.name, t.id)] = 0
+			}
+		}
+		if err := e.askKind(ctx, k, drifted); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// restore makes room for an arm's tries and fills in those that are kept: of the
+// look before, or of an earlier evaluation of the same tasks.
 func (e *evaluation) restore(k *asked, a arm) {
 	k.attempts[a.name] = make([][]attempt, len(k.tasks()))
 	for i, t := range k.tasks() {
 		k.attempts[a.name][i] = make([]attempt, k.rollouts)
+		key := k.tried(a.name, t.id)
 		if e.previous != nil {
-			k.have[tried{k.head().Name, a.name, t.id}] = copy(k.attempts[a.name][i], e.previous.attempts[tried{k.head().Name, a.name, t.id}])
+			k.have[key] = copy(k.attempts[a.name][i], e.previous.attempts[key])
+		} else if found := e.reused[a.name]; found != nil {
+			k.have[key] = copy(k.attempts[a.name][i], found.attempts[key])
 		}
+		e.progress.total += int64(k.rollouts - k.have[key])
 	}
 }
 
@@ -110,14 +147,17 @@ func (e *evaluation) chat(who arm, sampling v1alpha1.Sampling, maxTokens int32) 
 
 // askKind lets arms that one server holds take turns at what is left to try.
 func (e *evaluation) askKind(ctx context.Context, k *asked, arms []arm) error {
-	tasks, name := k.tasks(), k.head().Name
-	list := steps(e.fingerprint()+string(name), arms, len(tasks), k.rollouts, func(a arm, task int) int {
-		return k.have[tried{name, a.name, tasks[task].id}]
-	})
-	e.env.Log.Info("asking", "kind", name, "arms", len(arms), "tries", len(list))
+	tasks, sentinel := k.tasks(), e.sentinel(k)
+	list := steps(e.fingerprint()+k.title(), arms, len(tasks), k.rollouts,
+		func(a arm, task int) int { return k.have[k.tried(a.name, tasks[task].id)] },
+		func(a arm, task int) bool {
+			return e.reused[a.name] != nil && !e.reused[a.name].drifted && sentinel[task]
+		})
+	e.env.Log.Info("asking", "kind", k.title(), "arms", len(arms), "tries", len(list))
 	group, ctx := errgroup.WithContext(ctx)
 	group.SetLimit(k.atOnce())
 	var progress sync.Mutex
+	again := map[v1alpha1.ArmName][]compared{}
 	for _, s := range list {
 		group.Go(func() error {
 			result, err := k.try(ctx, s.arm, s.task)
@@ -128,12 +168,42 @@ func (e *evaluation) askKind(ctx context.Context, k *asked, arms []arm) error {
 				// The first conversation of a task tells enough; all would fill the volume.
 				result.Messages = nil
 			}
-			k.attempts[s.arm.name][s.task][s.rollout] = result
 			progress.Lock()
 			defer progress.Unlock()
-			e.progress.add(string(name) + " " + string(s.arm.name))
+			if s.again {
+				again[s.arm.name] = append(again[s.arm.name], compared{s.task, result})
+				return nil
+			}
+			k.attempts[s.arm.name][s.task][s.rollout] = result
+			e.progress.add(k.title() + " " + string(s.arm.name))
 			return nil
 		})
 	}
-	return group.Wait()
+	if err := group.Wait(); err != nil {
+		return err
+	}
+	for name, results := range again {
+		e.reused[name].compare(k, name, results)
+	}
+	return nil
+}
+
+// compared is what a model makes now of a task that it was asked before.
+type compared struct {
+	task int
+	now  attempt
+}
+
+// compare holds what a model answers now against what is kept of it.
+func (r *reused) compare(k *asked, name v1alpha1.ArmName, results []compared) {
+	var kept, now []attempt
+	for _, result := range results {
+		tries := k.attempts[name][result.task]
+		if !k.sampled() {
+			tries = tries[:1]
+		}
+		kept, now = append(kept, tries[:min(len(tries), k.have[k.tried(name, k.tasks()[result.task].id)])]...), append(now, result.now)
+	}
+	r.askedAgain += len(results)
+	r.drifted = r.drifted || drifts(k.sampled(), kept, now)
 }

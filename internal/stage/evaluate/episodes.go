@@ -13,6 +13,7 @@ import (
 	"github.com/repoexpert/operator/api/v1alpha1"
 	"github.com/repoexpert/operator/internal/agent"
 	"github.com/repoexpert/operator/internal/engine"
+	"github.com/repoexpert/operator/internal/grading"
 	"github.com/repoexpert/operator/internal/report"
 	"github.com/repoexpert/operator/internal/sandbox"
 )
@@ -46,6 +47,8 @@ type job struct {
 	gold, noop attempt
 	// right are the files that the known answer changes.
 	right []string
+	// task is what tests grade on one tree; nil where something else does.
+	task *grading.Task
 }
 
 // head implements kind.

@@ -17,6 +17,8 @@ const (
 	// ReportFile is a report.Report, PageFile the same for people.
 	ReportFile = "report.json"
 	PageFile   = "report.html"
+	// TasksFile holds an export.Tasks.
+	TasksFile = "tasks.json"
 	// RecordsFile has one line for each arm, task and rollout.
 	RecordsFile = "records.jsonl"
 )
@@ -32,14 +34,23 @@ func (e *evaluation) write(folder, line string) error {
 	if err := writeReport(folder, e.report()); err != nil {
 		return err
 	}
+	tasks, err := e.exported()
+	if err != nil {
+		return err
+	}
+	if err := writeJSON(filepath.Join(folder, TasksFile), tasks); err != nil {
+		return err
+	}
 	return writeJSON(filepath.Join(folder, engine.ProbesFile), e.probes())
 }
 
 // taskRecord is one line of records.jsonl: what one arm made of one task at one try.
 type taskRecord struct {
 	Kind v1alpha1.KindName `json:"kind"`
-	Arm  v1alpha1.ArmName  `json:"arm"`
-	Task string            `json:"task"`
+	// Variant as in the report.
+	Variant string           `json:"variant,omitempty"`
+	Arm     v1alpha1.ArmName `json:"arm"`
+	Task    string           `json:"task"`
 	// Rollout is the number of the try, from 0. Its messages are kept of the first.
 	Rollout int    `json:"rollout,omitempty"`
 	Group   string `json:"group,omitempty"`
@@ -54,14 +65,21 @@ func (e *evaluation) taskRecords() []taskRecord {
 	var records []taskRecord
 	for _, k := range e.kinds {
 		for _, name := range e.armNames() {
-			for i, t := range k.tasks() {
-				for rollout, a := range k.attempts[name][i] {
-					records = append(records, taskRecord{
-						Kind: k.head().Name, Arm: name, Task: t.id, Rollout: rollout, Group: t.group, Extra: t.extra,
-						Question: t.text, Gold: t.gold, attempt: a,
-					})
-				}
-			}
+			records = append(records, k.records(name)...)
+		}
+	}
+	return records
+}
+
+// records are an arm's lines of the kind.
+func (k *asked) records(name v1alpha1.ArmName) []taskRecord {
+	var records []taskRecord
+	for i, t := range k.tasks() {
+		for rollout, a := range k.attempts[name][i] {
+			records = append(records, taskRecord{
+				Kind: k.head().Name, Variant: k.variant, Arm: name, Task: t.id, Rollout: rollout, Group: t.group, Extra: t.extra,
+				Question: t.text, Gold: t.gold, attempt: a,
+			})
 		}
 	}
 	return records

@@ -69,7 +69,7 @@ func (k *episodes) implementation(ctx context.Context, tools *tools, mask task.M
 // repairing is a job that is graded by the tests that fail while it is open.
 func repairing(grader *grading.Grader, t grading.Task) job {
 	return job{
-		item: item{id: t.ID, made: t.Fingerprint()}, right: t.Paths(),
+		item: item{id: t.ID, made: t.Fingerprint()}, right: t.Paths(), task: &t,
 		tree: func(ctx context.Context) (io.ReadCloser, error) { return grader.AgentTree(ctx, t) },
 		grade: func(ctx context.Context, submission string) (attempt, error) {
 			grade, err := grader.GradePatch(ctx, t, submission)

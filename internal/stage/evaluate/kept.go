@@ -19,9 +19,10 @@ type kept struct {
 
 // tried is what an arm was asked.
 type tried struct {
-	kind v1alpha1.KindName
-	arm  v1alpha1.ArmName
-	task string
+	kind    v1alpha1.KindName
+	variant string
+	arm     v1alpha1.ArmName
+	task    string
 }
 
 // readLook reads the results of the look before, which are kept and added to; nil
@@ -52,7 +53,7 @@ func (e *evaluation) readLook() error {
 	}
 	e.previous = &kept{fingerprint: record.Fingerprint, attempts: map[tried][]attempt{}}
 	for _, r := range records {
-		key := tried{r.Kind, r.Arm, r.Task}
+		key := tried{r.Kind, r.Variant, r.Arm, r.Task}
 		e.previous.attempts[key] = append(e.previous.attempts[key], r.attempt)
 	}
 	return nil
@@ -73,8 +74,8 @@ func (e *evaluation) checkLook() error {
 // is false for a candidate that was none of its tasks: later looks choose no
 // others.
 func (e *evaluation) again(kind v1alpha1.KindName, id string) (gold, noop attempt, asked bool) {
-	golden := e.previous.attempts[tried{kind, v1alpha1.ArmGold, id}]
-	empty := e.previous.attempts[tried{kind, v1alpha1.ArmNoop, id}]
+	golden := e.previous.attempts[tried{kind, "", v1alpha1.ArmGold, id}]
+	empty := e.previous.attempts[tried{kind, "", v1alpha1.ArmNoop, id}]
 	if len(golden) == 0 || len(empty) == 0 {
 		return attempt{}, attempt{}, false
 	}

@@ -55,6 +55,8 @@ type item struct {
 // asked is a kind with what came out of it.
 type asked struct {
 	kind
+	// variant tells apart what is reported beside a kind of the record; empty for that.
+	variant string
 	// rollouts is how often a model tries each task.
 	rollouts int
 	// attempts by arm, task and rollout; have is how many of them an earlier
@@ -63,10 +65,23 @@ type asked struct {
 	have     map[tried]int
 }
 
+// tried identifies what an arm was asked.
+func (k *asked) tried(name v1alpha1.ArmName, task string) tried {
+	return tried{k.head().Name, k.variant, name, task}
+}
+
+// title names the kind, with its variant.
+func (k *asked) title() string {
+	if k.variant == "" {
+		return string(k.head().Name)
+	}
+	return string(k.head().Name) + ", " + k.variant
+}
+
 // newAsked is a kind before it is asked. Answers that are always the same are asked
 // for once: as many copies would be counted as evidence that they are not.
 func newAsked(k kind, rollouts int32) *asked {
-	a := &asked{kind: k, rollouts: 1, attempts: map[v1alpha1.ArmName][][]attempt{}, have: map[tried]int{}}
+	a := &asked{kind: k, rollouts: 1}
 	if k.sampled() {
 		a.rollouts = max(1, int(rollouts))
 	}
@@ -104,12 +119,13 @@ func (e *evaluation) chooseKinds(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		k := newAsked(chosen, e.env.Spec.Rollouts)
-		e.kinds = append(e.kinds, k)
-		e.progress.total += int64(len(e.arms) * len(k.tasks()) * k.rollouts)
+		e.kinds = append(e.kinds, newAsked(chosen, e.env.Spec.Rollouts))
 	}
 	if len(e.kinds) == 0 {
 		return stage.Fail(v1alpha1.FailureConfiguration, nil, "evaluation.kinds is empty: name at least one kind")
+	}
+	if err := e.chooseVariants(ctx); err != nil {
+		return err
 	}
 	return e.checkLook()
 }

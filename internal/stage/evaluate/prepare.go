@@ -26,6 +26,8 @@ type evaluation struct {
 	adapter func(v1alpha1.TestFramework) (language.Adapter, error)
 	// previous are the results of the look before; nil at the first.
 	previous *kept
+	// reused are results of earlier evaluations, by arm.
+	reused map[v1alpha1.ArmName]*reused
 	// tools are nil until a kind asks for them.
 	tools *tools
 	// seen is what the trained models were trained on.

@@ -135,8 +135,12 @@ func (q *questions) atOnce() int {
 // try implements kind.
 func (q *questions) try(ctx context.Context, who arm, task int) (attempt, error) {
 	question := q.question(task)
+	return q.ask(ctx, who, question, prompt(who.name, q.project, question))
+}
+
+func (q *questions) ask(ctx context.Context, who arm, question recall.Question, messages []task.Message) (attempt, error) {
 	started := time.Now()
-	answer, err := q.evaluation.chat(who, v1alpha1.SamplingGreedy, answerTokens).Ask(ctx, prompt(who.name, q.project, question))
+	answer, err := q.evaluation.chat(who, v1alpha1.SamplingGreedy, answerTokens).Ask(ctx, messages)
 	return attempt{
 		Answer: answer.Text, Correct: recall.Score(question.Answer, answer.Text),
 		Tokens: answer.CompletionTokens, PromptTokens: answer.PromptTokens, Elapsed: time.Since(started),

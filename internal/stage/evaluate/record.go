@@ -29,7 +29,9 @@ func (e *evaluation) record() v1alpha1.EvaluationRecord {
 		record.AnchorDigest = spec.Anchor.ModelDigest
 	}
 	for _, k := range e.kinds {
-		record.Kinds = append(record.Kinds, k.record(e.armNames()))
+		if k.variant == "" {
+			record.Kinds = append(record.Kinds, k.record(e.armNames()))
+		}
 	}
 	return record
 }
@@ -145,7 +147,7 @@ func (e *evaluation) fingerprint() string {
 	r := e.env.Spec.Recipe
 	parts := []any{"evaluation/2", r.Engine, r.EngineDevice, r.Images.Engine, r.Training.Precision, e.env.Spec.Commit}
 	for _, k := range e.kinds {
-		parts = append(parts, k.head(), k.identity())
+		parts = append(parts, k.head(), k.variant, k.identity())
 		for _, t := range k.tasks() {
 			parts = append(parts, t.id, t.group, t.text, t.gold, t.made)
 		}

@@ -46,6 +46,9 @@ func (e *evaluation) report() report.Report {
 		Training: e.training, Record: e.record(),
 	}
 	for _, a := range e.arms {
+		if found := e.reused[a.name]; found != nil {
+			r.Reused = append(r.Reused, report.Reused{Arm: a.name, AskedAgain: found.askedAgain, Drifted: found.drifted})
+		}
 		if seen, trained := e.seen[a.name]; trained {
 			r.Seen = append(r.Seen, report.Seen{Arm: a.name, Facts: len(seen.Facts), Tasks: len(seen.Tasks), Clusters: len(seen.Clusters)})
 		}
@@ -53,7 +56,7 @@ func (e *evaluation) report() report.Report {
 	if spec.Served != nil {
 		r.Run.ServedCommit = spec.Served.Commit
 	}
-	for i, k := range e.kinds {
+	for _, k := range e.kinds {
 		if q, closedBook := k.kind.(*questions); closedBook {
 			r.Holdout.NotCompared = q.notCompared
 		}
@@ -63,7 +66,7 @@ func (e *evaluation) report() report.Report {
 			}
 			r.Holdout.Refused[reason] += n
 		}
-		r.Kinds = append(r.Kinds, k.report(r.Record.Kinds[i]))
+		r.Kinds = append(r.Kinds, k.report(k.record(e.armNames())))
 	}
 	return r
 }
@@ -87,6 +90,7 @@ func (e *evaluation) readTraining(folder string) error {
 // report adds to the kind's scores what else is known of its tasks.
 func (k *asked) report(record v1alpha1.KindRecord) report.Kind {
 	r := report.NewKind(record)
+	r.Variant = k.variant
 	k.describe(&r)
 	scored := k.scored()
 	for i, a := range r.Arms {

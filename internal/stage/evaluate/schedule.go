@@ -11,19 +11,23 @@ import (
 type step struct {
 	arm           arm
 	task, rollout int
+	// again says that the result is there and is only compared.
+	again bool
 }
 
 // steps lists the tries of a kind in their order: one rollout of all tasks after
 // the other, task by task, and of each task the arms in an order that is drawn
 // anew. What changes while they run, as the machine's load, falls on all arms
-// alike. kept says of how many rollouts of a task an arm has the result.
-func steps(seed string, arms []arm, tasks, rollouts int, kept func(a arm, task int) int) []step {
+// alike. kept says of how many rollouts of a task an arm has the result; where it
+// has the first one, again says whether that is tried once more.
+func steps(seed string, arms []arm, tasks, rollouts int, kept func(a arm, task int) int, again func(a arm, task int) bool) []step {
 	var list []step
 	for rollout := range rollouts {
 		for task := range tasks {
 			for _, at := range drawn(seed, task, rollout).Perm(len(arms)) {
-				if rollout >= kept(arms[at], task) {
-					list = append(list, step{arms[at], task, rollout})
+				a := arms[at]
+				if missing := rollout >= kept(a, task); missing || rollout == 0 && again(a, task) {
+					list = append(list, step{a, task, rollout, !missing})
 				}
 			}
 		}

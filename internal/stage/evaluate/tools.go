@@ -89,13 +89,23 @@ func (e *evaluation) readPlan(config *grading.Config) error {
 			return fmt.Errorf("read %s of the plan: %w", name, err)
 		}
 	}
+	config.Inventory, err = e.readInventory()
+	return err
+}
+
+func (e *evaluation) readInventory() (*language.Inventory, error) {
+	folder, err := e.env.Store.Path(e.env.Spec.Keys.Output(v1alpha1.StagePlan))
+	if err != nil {
+		return nil, err
+	}
 	file, err := os.Open(filepath.Join(folder, task.InventoryFile))
 	if err != nil {
-		return fmt.Errorf("read the plan: %w", err)
+		return nil, fmt.Errorf("read the plan: %w", err)
 	}
 	defer func() { _ = file.Close() }() // read only
-	if config.Inventory, err = language.ParseInventory(file, language.DefaultInventoryLimits()); err != nil {
-		return fmt.Errorf("read the inventory: %w", err)
+	inventory, err := language.ParseInventory(file, language.DefaultInventoryLimits())
+	if err != nil {
+		return nil, fmt.Errorf("read the inventory: %w", err)
 	}
-	return nil
+	return inventory, nil
 }
