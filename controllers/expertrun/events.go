@@ -4,6 +4,8 @@ import (
 	"fmt"
 
 	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/api/meta"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/repoexpert/operator/api/v1alpha1"
 	"github.com/repoexpert/operator/internal/conditions"
@@ -28,6 +30,14 @@ func changes(before, after v1alpha1.ExpertRunStatus) []notice {
 			old = &v1alpha1.StageStatus{State: s.State}
 		}
 		list = append(list, ofStage(*old, s)...)
+	}
+	was := meta.FindStatusCondition(before.Conditions, v1alpha1.ConditionGatePowered)
+	is := meta.FindStatusCondition(after.Conditions, v1alpha1.ConditionGatePowered)
+	if was == nil && is != nil && is.Status == metav1.ConditionFalse {
+		list = append(list, notice{corev1.EventTypeWarning, is.Reason, "Decide", conditions.Bounded(is.Message, maxNote)})
+	}
+	if n := len(after.Looks); n > len(before.Looks) {
+		list = append(list, notice{corev1.EventTypeNormal, "LookUndecided", "Decide", conditions.Bounded(after.Looks[n-1].Reason, maxNote)})
 	}
 	if v := after.Verdict; v != nil && (before.Verdict == nil || before.Verdict.Digest != v.Digest) {
 		list = append(list, notice{corev1.EventTypeNormal, "Verdict" + string(v.Decision), "Decide", conditions.Bounded(v.Reason, maxNote)})

@@ -95,6 +95,8 @@ type cluster struct {
 	subject *expertrun.Reconciler
 	// settings of the subject, to make another one.
 	options expertrun.Options
+	// record changes the evaluation record that the worker writes.
+	record func(*v1alpha1.EvaluationRecord)
 }
 
 // writes counts what the operator writes, and lets a test break it.

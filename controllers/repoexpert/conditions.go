@@ -3,6 +3,7 @@ package repoexpert
 import (
 	"fmt"
 
+	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/repoexpert/operator/api/v1alpha1"
@@ -109,9 +110,27 @@ func (s *scope) behindLine() conditions.Line {
 	}
 }
 
+// awaitingLine says what a person has to do for a model that passed the gate.
 func (s *scope) awaitingLine() conditions.Line {
+	if s.promotion.AwaitingWhy != "" {
+		return line(v1alpha1.ReasonAwaitingPromotion,
+			"run %[1]s passed the gate, but %[2]s: read its verdict, then set spec.serving.pinnedRunName to %[1]s to accept it as the new anchor",
+			s.promotion.Awaiting, s.promotion.AwaitingWhy)
+	}
 	return line(v1alpha1.ReasonAwaitingPromotion,
 		"run %[1]s passed the gate and spec.promotion is Manual: set spec.serving.pinnedRunName to %[1]s to serve it", s.promotion.Awaiting)
+}
+
+// poweredCondition repeats what the newest run that knows says of its hold-out.
+func (s *scope) poweredCondition(w conditions.Writer) {
+	for i := range s.runs {
+		c := meta.FindStatusCondition(s.runs[i].Status.Conditions, v1alpha1.ConditionGatePowered)
+		if c != nil {
+			w.Set(v1alpha1.ConditionGatePowered, c.Status, conditions.Line{Reason: c.Reason, Message: c.Message})
+			return
+		}
+	}
+	w.Remove(v1alpha1.ConditionGatePowered)
 }
 
 func (s *scope) isolationLine() (metav1.ConditionStatus, conditions.Line) {

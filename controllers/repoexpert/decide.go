@@ -19,13 +19,16 @@ import (
 // decide asks what to learn and what to serve. Without a class only what the
 // Deployment says is adopted.
 func (r *Reconciler) decide(_ context.Context, s *scope) error {
-	s.promotion = promotion.Plan{Served: s.status.Served, History: s.status.History, Denied: s.status.Denied}
+	s.promotion = promotion.Plan{
+		Served: s.status.Served, Anchor: s.status.Anchor, Steps: s.status.Steps, History: s.status.History, Denied: s.status.Denied,
+	}
 	s.retrain = retrain.Plan{Handled: s.status.LastRequestedRun}
 	if s.classProblem != nil && (s.status.Served != nil || s.deployment == nil) {
 		return nil
 	}
 	s.promotion = promotion.Decide(s.promotionInput())
 	s.status.Served, s.status.History, s.status.Denied = s.promotion.Served, s.promotion.History, s.promotion.Denied
+	s.status.Anchor, s.status.Steps = s.promotion.Anchor, s.promotion.Steps
 	if s.classProblem != nil {
 		return nil
 	}
@@ -73,6 +76,8 @@ func token(value string) string {
 func (s *scope) promotionInput() promotion.Input {
 	in := promotion.Input{
 		Served:  s.status.Served,
+		Anchor:  s.status.Anchor,
+		Steps:   s.status.Steps,
 		History: s.status.History,
 		Denied:  s.status.Denied,
 		Policy:  s.expert.Spec.Promotion,
@@ -108,8 +113,11 @@ func servable(run *v1alpha1.ExpertRun) (promotion.Run, bool) {
 		return promotion.Run{}, false
 	}
 	return promotion.Run{
-		Created:    run.CreationTimestamp.Time,
-		Promotable: verdict.Decision == v1alpha1.DecisionPromote,
+		Created:     run.CreationTimestamp.Time,
+		Promotable:  verdict.Decision == v1alpha1.DecisionPromote,
+		Hold:        verdict.Hold,
+		BeatsAnchor: verdict.Anchor == v1alpha1.AnchorReplaced,
+		Step:        verdict.Step,
 		Model: v1alpha1.ServedModel{
 			RunName: run.Name, Commit: run.Spec.Commit, ShortCommit: run.Spec.ShortCommit,
 			ModelKey: train.Key, ModelDigest: train.ManifestDigest, EvaluationKey: evaluate.Key,

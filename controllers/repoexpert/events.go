@@ -45,6 +45,9 @@ func servedNotice(s *scope) notice {
 	if s.promotion.Change == promotion.ChangeRolledBack {
 		eventType = corev1.EventTypeWarning
 	}
-	return notice{eventType, string(s.promotion.Change), "Serve",
-		fmt.Sprintf("serves run %s of commit %s", served.RunName, served.ShortCommit)}
+	text := fmt.Sprintf("serves run %s of commit %s", served.RunName, served.ShortCommit)
+	if s.promotion.Override {
+		text += s.because()
+	}
+	return notice{eventType, string(s.promotion.Change), "Serve", conditions.Bounded(text, maxNote)}
 }

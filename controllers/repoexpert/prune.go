@@ -10,10 +10,11 @@ import (
 )
 
 // keptRuns is the number of finished runs that stay for people to read, beside
-// those that serve, have served or are pinned.
+// those that serve, have served, are the anchor or are pinned.
 const keptRuns = 5
 
-// prune deletes old runs. What they left on the volume stays.
+// prune deletes old runs. What they left on the volume stays, the anchor's model
+// with it.
 func (r *Reconciler) prune(ctx context.Context, s *scope) error {
 	for _, run := range s.outdated() {
 		err := r.client.Delete(ctx, run, client.Preconditions{UID: &run.UID})
@@ -29,6 +30,9 @@ func (s *scope) outdated() []*v1alpha1.ExpertRun {
 	needed := map[string]bool{}
 	if s.status.Served != nil {
 		needed[s.status.Served.RunName] = true
+	}
+	if s.status.Anchor != nil {
+		needed[s.status.Anchor.RunName] = true
 	}
 	for _, h := range s.status.History {
 		needed[h.RunName] = true

@@ -55,6 +55,7 @@ func (s *scope) concludeConditions() {
 	w.Set(v1alpha1.ConditionServing, status, line)
 	status, line = s.upToDateLine()
 	w.Set(v1alpha1.ConditionUpToDate, status, line)
+	s.poweredCondition(w)
 	if s.classProblem == nil {
 		status, line = s.isolationLine()
 		w.Set(v1alpha1.ConditionNetworkIsolated, status, line)

@@ -373,6 +373,12 @@ func (b *bench) fail(run *v1alpha1.ExpertRun, stage v1alpha1.StageName, message 
 // finish plays the ExpertRun controller: the run ends with a verdict.
 func (b *bench) finish(run *v1alpha1.ExpertRun, decision v1alpha1.Decision) {
 	b.t.Helper()
+	b.finishWith(run, decision, func(*v1alpha1.Verdict) {})
+}
+
+// finishWith ends it with a verdict that says more.
+func (b *bench) finishWith(run *v1alpha1.ExpertRun, decision v1alpha1.Decision, more func(*v1alpha1.Verdict)) {
+	b.t.Helper()
 	digest := "sha256:" + run.Spec.Key
 	b.writeRun(run, func(s *v1alpha1.ExpertRunStatus) {
 		s.Stage = v1alpha1.StageEvaluate
@@ -382,6 +388,7 @@ func (b *bench) finish(run *v1alpha1.ExpertRun, decision v1alpha1.Decision) {
 		}
 		s.Evaluation = &v1alpha1.EvaluationRecord{Fingerprint: "f", Protocol: "Tasks", CandidateDigest: digest}
 		s.Verdict = &v1alpha1.Verdict{Decision: decision, Reason: "scored 93.3 against 10.0", Score: "93.3", GateDigest: "sha256:g", Digest: "sha256:v" + run.Spec.ShortCommit, DecidedTime: *now()}
+		more(s.Verdict)
 		s.CompletionTime = now()
 	})
 }

@@ -6,6 +6,7 @@ import (
 
 	"github.com/repoexpert/operator/api/v1alpha1"
 	"github.com/repoexpert/operator/internal/conditions"
+	"github.com/repoexpert/operator/internal/gate"
 	"github.com/repoexpert/operator/internal/pipeline"
 )
 
@@ -30,9 +31,24 @@ func (s *scope) doneLine() conditions.Line {
 		score = ", score " + served.Score
 	}
 	if s.promotion.Override {
-		return line(v1alpha1.ReasonReady, "serves run %s of commit %s%s by spec.serving.pinnedRunName, although the gate did not pass it", served.RunName, served.ShortCommit, score)
+		return line(v1alpha1.ReasonReady, "serves run %s of commit %s%s by spec.serving.pinnedRunName, although the gate did not pass it%s",
+			served.RunName, served.ShortCommit, score, s.because())
 	}
-	return line(v1alpha1.ReasonReady, "serves run %s of commit %s%s", served.RunName, served.ShortCommit, score)
+	waits := ""
+	if s.promotion.AwaitingWhy != "" {
+		waits = "; " + s.awaitingLine().Message
+	}
+	return line(v1alpha1.ReasonReady, "serves run %s of commit %s%s%s", served.RunName, served.ShortCommit, score, waits)
+}
+
+// because is what the person who pinned a rejected model said, with the gate's
+// word; empty once the run is gone.
+func (s *scope) because() string {
+	run := s.run(s.status.Served.RunName)
+	if run == nil || run.Status.Verdict == nil || s.expert.Spec.Serving == nil {
+		return ""
+	}
+	return ": " + conditions.Bounded(gate.Override(s.expert.Spec.Serving.PinReason, *run.Status.Verdict), maxQuoted)
 }
 
 // stalledLine is the first thing that a person must act on.

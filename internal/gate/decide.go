@@ -51,7 +51,15 @@ const maxRetry = 60
 // many clusters of the primary kind is too small, and what would help; "" where it
 // is large enough.
 func (Rules) Underpowered(spec v1alpha1.Gate, clusters int) string {
-	return Underpowered(FromSpec(spec), clusters, StandardModel)
+	settings := FromSpec(spec)
+	warning := Underpowered(settings, clusters, StandardModel)
+	spec.Looks = v1alpha1.LooksThree
+	more := FromSpec(spec).Looks
+	if warning != "" && len(settings.Looks) < len(more) && Executable(v1alpha1.KindName(settings.PrimaryKind)) &&
+		Power(more, settings.margin(), clusters, StandardModel) >= leastPower {
+		warning += " or gate.looks Three"
+	}
+	return warning
 }
 
 // Decide applies a class's gate.

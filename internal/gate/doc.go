@@ -39,6 +39,11 @@
 // The anchor is the last version that beat the anchor before it, or that a person
 // chose. Comparing with the served model alone, a slow decay passes every time.
 //
+// The anchor moves, and a promotion's loss is remembered, once the promoted model
+// is ready behind the endpoint: see package promotion. A promotion waits for a
+// person where past losses add up (Drift) or the settings are not those that the
+// evaluation was planned with.
+//
 // A failed floor, a loss that is surely larger than the margin, and whatever is
 // missing, malformed or unknown reject at once; all else waits for the next look,
 // and is Inconclusive after the last. Since all must hold, the chance to promote a

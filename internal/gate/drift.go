@@ -1,9 +1,10 @@
 package gate
 
 import (
-	"errors"
 	"fmt"
 	"strings"
+
+	"github.com/repoexpert/operator/api/v1alpha1"
 )
 
 // The sum of losses, each in its standard errors, that stops automatic promotion:
@@ -14,9 +15,6 @@ const (
 	driftAllowance = 0.1
 	driftLimit     = 4
 )
-
-// maxOverride bounds the reason of an override, in bytes.
-const maxOverride = 256
 
 // Drift sums the losses of past promotions, oldest first. Above the limit, models
 // have become worse step by step, and the next promotion takes a person.
@@ -29,18 +27,13 @@ func Drift(past []Step) (total float64, stop bool) {
 	return total, total > driftLimit
 }
 
-// Override is a person's decision to serve a model whatever the gate said. The
-// reason is required, one line of at most 256 bytes, and stands before the gate's.
-// What a person chose becomes the anchor.
-func Override(result Result, reason string) (Result, error) {
-	reason = strings.TrimSpace(reason)
-	switch {
-	case reason == "":
-		return result, errors.New("an override needs a reason")
-	case len(reason) > maxOverride || strings.ContainsAny(reason, "\r\n"):
-		return result, fmt.Errorf("the reason of an override is one line of at most %d bytes", maxOverride)
+// Override is the line about a person's decision to serve a model whatever the gate
+// said: the reason, where one was given, before the gate's. What a person chose
+// becomes the anchor.
+func Override(reason string, verdict v1alpha1.Verdict) string {
+	decision := "a person's decision"
+	if reason = strings.TrimSpace(reason); reason != "" {
+		decision += ": " + reason
 	}
-	result.Reason = bounded(fmt.Sprintf("a person's decision: %s; the gate said %s: %s", reason, result.Decision, result.Reason))
-	result.Decision, result.Hold, result.NewAnchor = Promote, "", true
-	return result, nil
+	return bounded(fmt.Sprintf("%s; the gate said %s: %s", decision, verdict.Decision, verdict.Reason))
 }

@@ -7,6 +7,8 @@ import (
 	"testing"
 
 	gocmp "github.com/google/go-cmp/cmp"
+
+	"github.com/repoexpert/operator/api/v1alpha1"
 )
 
 const (
@@ -210,18 +212,18 @@ func TestJudge(t *testing.T) {
 }
 
 func TestOverride(t *testing.T) {
-	rejected := Judge(standard(), equal(118).with(solved{ArmCandidate: 20}))
-	got, err := Override(rejected, " the old model leaks a key ")
-	if err != nil || got.Decision != Promote || !got.NewAnchor || got.Hold != "" {
-		t.Fatalf("%v, %+v", err, got)
-	}
-	if want := "a person's decision: the old model leaks a key; the gate said Reject: look 1 of 3"; !strings.HasPrefix(got.Reason, want) {
-		t.Errorf("says %q", got.Reason)
-	}
-	for _, reason := range []string{"", "  ", "two\nlines", strings.Repeat("x", maxOverride+1)} {
-		if got, err := Override(rejected, reason); err == nil || got.Decision != Reject {
-			t.Errorf("%q was taken for a reason", reason)
+	rejected := v1alpha1.Verdict{Decision: v1alpha1.DecisionReject, Reason: "too few tasks"}
+	for reason, want := range map[string]string{
+		" the old model leaks a key ": "a person's decision: the old model leaks a key; the gate said Reject: too few tasks",
+		"":                            "a person's decision; the gate said Reject: too few tasks",
+	} {
+		if got := Override(reason, rejected); got != want {
+			t.Errorf("%q, want %q", got, want)
 		}
+	}
+	rejected.Reason = strings.Repeat("x", maxReason)
+	if got := Override("y", rejected); len(got) != maxReason {
+		t.Errorf("%d bytes", len(got))
 	}
 }
 

@@ -3,6 +3,8 @@ package gate
 import (
 	"math"
 	"testing"
+
+	"github.com/repoexpert/operator/api/v1alpha1"
 )
 
 func TestExactLoss(t *testing.T) {
@@ -68,5 +70,28 @@ func TestPowerGrows(t *testing.T) {
 				t.Errorf("n=%d, margin %v: %v, then %v and %v", n, margin, at(n, margin), at(n+20, margin), at(n, margin+0.05))
 			}
 		}
+	}
+}
+
+func TestUnderpoweredNamesLooks(t *testing.T) {
+	gate := func(kind v1alpha1.KindName, looks v1alpha1.GateLooks) v1alpha1.Gate {
+		return v1alpha1.Gate{PrimaryKind: kind, MarginPoints: 10, AlphaPerMille: 50, Looks: looks}
+	}
+	const warning = "Underpowered: an equally good model would pass 60 tasks at gate.marginPoints 10 with a chance of 0.44: needs 71 tasks or gate.marginPoints 11"
+	for name, test := range map[string]struct {
+		gate v1alpha1.Gate
+		n    int
+		want string
+	}{
+		"looks would do":        {gate(impl, v1alpha1.LooksOne), 60, warning + " or gate.looks Three"},
+		"greedy answers repeat": {gate(qa, v1alpha1.LooksOne), 60, warning},
+		"three looks":           {gate(impl, v1alpha1.LooksThree), 60, ""},
+		"enough":                {gate(impl, v1alpha1.LooksOne), 120, ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			if got := (Rules{}).Underpowered(test.gate, test.n); got != test.want {
+				t.Errorf("%q, want %q", got, test.want)
+			}
+		})
 	}
 }

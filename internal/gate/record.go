@@ -62,6 +62,21 @@ func checkModels(q Question) error {
 	return nil
 }
 
+// Score is an arm's score of a kind as the gate compares it, in percent: rollouts
+// are averaged by task, tasks by cluster, clusters by group. Tasks that did not run
+// count as not solved. It is false where the record is malformed.
+func Score(k v1alpha1.KindRecord, name v1alpha1.ArmName) (percent float64, ok bool) {
+	kind, err := fromKind(v1alpha1.EvaluationRecord{}, k)
+	arm, there := kind.Arms[string(name)]
+	if err != nil || !there || len(arm.Results) == 0 || len(arm.Results) != len(kind.Tasks) {
+		return 0, false
+	}
+	for i := range arm.Results {
+		arm.Results[i].Rollouts = max(1, arm.Results[i].Rollouts)
+	}
+	return newSample(kind).score(string(name)), true
+}
+
 func fromKind(record v1alpha1.EvaluationRecord, k v1alpha1.KindRecord) (Kind, error) {
 	kind := Kind{Name: string(k.Name), Executable: Executable(k.Name), Greedy: !Executable(k.Name), Arms: map[string]Arm{}}
 	tasks, err := tasksOf(k)

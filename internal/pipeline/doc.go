@@ -19,6 +19,12 @@
 // exit code 0 counts only with a result that names this run, stage and attempt
 // and a sealed manifest.
 //
+// By what an evaluation will be judged is fixed in status before its first Job. A
+// look at results that decides nothing is extended: its output goes into the
+// ledger, and the stage Evaluate has another attempt, whose key, inputs and number
+// of rollouts are those of the next look. Looks begin again where another model
+// is served, or is the anchor, than they compared with.
+//
 // Keys are input-addressed: a stage's key is the hash of the algorithm's
 // version, the keys of its inputs, the recipe's fields that the stage reads and
 // the foreign images that run in it. Shapes of pods, network isolation and the

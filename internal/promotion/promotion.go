@@ -17,7 +17,13 @@
 //     than what is served, and promotion is Automatic. An older run is never
 //     served again by itself, and an edit of the gate never takes a model away;
 //     only what was served by a pin that the gate had rejected gives way, once
-//     the pin is gone, to the newest promoted run.
+//     the pin is gone, to the newest promoted run. A verdict with a hold waits for
+//     a person, as every promotion does under Manual.
+//
+// Once a promoted model is ready behind the endpoint, its loss to the one before
+// joins the steps, and if it beat the anchor it is the next one. A pin is a
+// person's choice: what it serves is the anchor, and the steps begin anew. Where
+// no anchor is known, it is what is served.
 //
 // History lists models that were ready behind the endpoint, newest first; its
 // first entry other than the served one is what a failed roll returns to.
@@ -38,6 +44,7 @@ import (
 const (
 	MaxHistory = 5
 	MaxDenied  = 10
+	MaxSteps   = 50
 )
 
 // Run is a run of the expert that has sealed a model and an evaluation of it.
@@ -47,8 +54,14 @@ type Run struct {
 	// Model is what would be served; its verdict digest is the run's, and
 	// promotedTime is empty.
 	Model v1alpha1.ServedModel
-	// Promotable says that the gate's verdict is Promote.
+	// Promotable says that the gate's verdict is Promote, Hold why that waits for a
+	// person.
 	Promotable bool
+	Hold       string
+	// BeatsAnchor says that the verdict makes it the next anchor, and Step is its
+	// loss to the model served before; nil where there was none.
+	BeatsAnchor bool
+	Step        *v1alpha1.LossStep
 }
 
 // Deployment is what the serving Deployment says.
@@ -65,8 +78,10 @@ type Deployment struct {
 type Input struct {
 	// Runs in any order.
 	Runs []Run
-	// Served, History and Denied as status has them.
+	// Served, Anchor, Steps, History and Denied as status has them.
 	Served  *v1alpha1.ServedModel
+	Anchor  *v1alpha1.ServedModel
+	Steps   []v1alpha1.PromotionStep
 	History []v1alpha1.ServedModel
 	Denied  []string
 	// Deployment is nil when there is none of ours.
@@ -91,8 +106,10 @@ const (
 
 // Plan is what follows.
 type Plan struct {
-	// Served, History and Denied are the next status.
+	// Served, Anchor, Steps, History and Denied are the next status.
 	Served  *v1alpha1.ServedModel
+	Anchor  *v1alpha1.ServedModel
+	Steps   []v1alpha1.PromotionStep
 	History []v1alpha1.ServedModel
 	Denied  []string
 	// Change says why Served differs from the status that came in.
@@ -100,8 +117,9 @@ type Plan struct {
 	// Problem is a documented condition reason with its message, when a person
 	// must act: PinnedRunNotFound or RollFailed.
 	Problem, ProblemMessage string
-	// Awaiting names a run that passed the gate and waits for a person.
-	Awaiting string
+	// Awaiting names a run that passed the gate and waits for a person, AwaitingWhy
+	// what the gate holds against it; empty where it is the policy alone.
+	Awaiting, AwaitingWhy string
 	// Override says that the served model is a person's choice against the gate.
 	Override bool
 }
@@ -109,7 +127,7 @@ type Plan struct {
 // Decide returns what follows. Deciding again with the plan as status changes
 // nothing more.
 func Decide(in Input) Plan {
-	p := Plan{Served: in.Served, History: in.History, Denied: in.Denied}
+	p := Plan{Served: in.Served, Anchor: in.Anchor, Steps: in.Steps, History: in.History, Denied: in.Denied}
 	if p.Served == nil && in.Deployment != nil && in.Deployment.Model.RunName != "" {
 		p.Served, p.Change = in.Deployment.Model.DeepCopy(), ChangeAdopted
 		return p.describe(in)
@@ -128,6 +146,7 @@ func (p *Plan) observeRoll(in Input) {
 		return
 	}
 	if d.Ready {
+		p.count(in)
 		p.History = remember(p.History, *p.Served)
 		return
 	}
@@ -150,6 +169,26 @@ func (p *Plan) observeRoll(in Input) {
 		p.Denied = deny(p.Denied, failed)
 		p.serve(*good, ChangeRolledBack, in.Now)
 	}
+}
+
+// count adds a promotion to what the gate remembers, when its model gets ready: one
+// that never did has replaced nothing.
+func (p *Plan) count(in Input) {
+	known := len(p.History) > 0 && p.History[0].RunName == p.Served.RunName
+	i := slices.IndexFunc(in.Runs, func(r Run) bool { return r.Model.RunName == p.Served.RunName })
+	if known || i < 0 || p.Served.VerdictDigest == "" || p.Served.RunName == in.Pin {
+		return
+	}
+	run := in.Runs[i]
+	if run.BeatsAnchor {
+		p.Anchor = p.Served.DeepCopy()
+	}
+	if run.Step == nil {
+		return
+	}
+	steps := slices.DeleteFunc(slices.Clone(p.Steps), func(s v1alpha1.PromotionStep) bool { return s.RunName == p.Served.RunName })
+	steps = append(steps, v1alpha1.PromotionStep{RunName: p.Served.RunName, LossStep: *run.Step})
+	p.Steps = steps[max(0, len(steps)-MaxSteps):]
 }
 
 // lastGood is the newest model of the history that no roll has taken out.
@@ -182,8 +221,8 @@ func (p *Plan) choose(in Input) {
 	if candidate == nil || !p.replaces(in, candidate) {
 		return
 	}
-	if in.Policy == v1alpha1.PromotionManual {
-		p.Awaiting = candidate.Model.RunName
+	if in.Policy == v1alpha1.PromotionManual || candidate.Hold != "" {
+		p.Awaiting, p.AwaitingWhy = candidate.Model.RunName, candidate.Hold
 		return
 	}
 	p.serve(candidate.Model, ChangePromoted, in.Now)
@@ -201,6 +240,7 @@ func (p *Plan) tellDenied(in Input, denied *Run) {
 
 func (p *Plan) pin(in Input) {
 	if p.Served != nil && p.Served.RunName == in.Pin {
+		p.chosen()
 		return
 	}
 	if i := slices.IndexFunc(in.Runs, func(r Run) bool { return r.Model.RunName == in.Pin }); i >= 0 {
@@ -209,10 +249,19 @@ func (p *Plan) pin(in Input) {
 			model.VerdictDigest = ""
 		}
 		p.serve(model, ChangePinned, in.Now)
+		p.chosen()
 		return
 	}
 	p.problem(v1alpha1.ReasonPinnedRunNotFound, fmt.Sprintf(
 		"spec.serving.pinnedRunName: %q is no ExpertRun of this expert with a trained and evaluated model: name one of those, or remove the pin", in.Pin))
+}
+
+// chosen makes what a person chose the anchor, and forgets the steps before.
+func (p *Plan) chosen() {
+	if p.Anchor == nil || p.Anchor.RunName != p.Served.RunName || p.Anchor.ModelDigest != p.Served.ModelDigest {
+		p.Anchor = p.Served.DeepCopy()
+	}
+	p.Steps = nil
 }
 
 // replaces says whether a promoted run may take the served model's place.
@@ -247,6 +296,9 @@ func (p *Plan) problem(reason, message string) { p.Problem, p.ProblemMessage = r
 func (p Plan) describe(in Input) Plan {
 	if p.Served == nil {
 		return p
+	}
+	if p.Anchor == nil {
+		p.Anchor = p.Served.DeepCopy()
 	}
 	p.Override = p.Served.VerdictDigest == "" && p.Served.RunName == in.Pin
 	return p

@@ -166,8 +166,9 @@ func TestAnyHistory(t *testing.T) {
 			for looks := 0; ; looks++ {
 				plan := Decide(in)
 				check(t, in, plan)
-				rest := cmp.Equal(plan.Served, in.Served) && cmp.Equal(plan.Denied, in.Denied) && cmp.Equal(plan.History, in.History)
-				in.Served, in.History, in.Denied = plan.Served, plan.History, plan.Denied
+				rest := cmp.Equal(plan.Served, in.Served) && cmp.Equal(plan.Denied, in.Denied) && cmp.Equal(plan.History, in.History) &&
+					cmp.Equal(plan.Anchor, in.Anchor) && cmp.Equal(plan.Steps, in.Steps)
+				in.Served, in.History, in.Denied, in.Anchor, in.Steps = plan.Served, plan.History, plan.Denied, plan.Anchor, plan.Steps
 				if rest {
 					break
 				}
@@ -183,7 +184,11 @@ func move(t *rapid.T, in *Input, step int) {
 	switch rapid.IntRange(0, 5).Draw(t, "event") {
 	case 0:
 		run := rejected(fmt.Sprint("run", step), step)
-		run.Promotable = rapid.Bool().Draw(t, "passes")
+		run.Promotable, run.BeatsAnchor = rapid.Bool().Draw(t, "passes"), rapid.Bool().Draw(t, "beats the anchor")
+		run.Hold = rapid.SampledFrom([]string{"", "", "drift"}).Draw(t, "hold")
+		if rapid.Bool().Draw(t, "step") {
+			run.Step = &v1alpha1.LossStep{Loss: 1000, StandardError: 20000}
+		}
 		in.Runs = append(slices.Clone(in.Runs), run)
 	case 1:
 		in.Pin = ""
@@ -210,11 +215,12 @@ func check(t *rapid.T, in Input, plan Plan) {
 	if len(plan.History) > MaxHistory || len(plan.Denied) > MaxDenied {
 		t.Fatalf("unbounded: %d in history, %d denied", len(plan.History), len(plan.Denied))
 	}
+	checkAnchor(t, in, plan)
 	if plan.Change == ChangeNone || plan.Change == ChangeAdopted {
 		return
 	}
 	next := find(in.Runs, plan.Served.RunName)
-	if next == nil || (!next.Promotable && plan.Change == ChangePromoted) {
+	if next == nil || ((!next.Promotable || next.Hold != "") && plan.Change == ChangePromoted) {
 		t.Fatalf("%s serves %s, which did not pass", plan.Change, plan.Served.RunName)
 	}
 	if in.Served == nil {
@@ -226,6 +232,76 @@ func check(t *rapid.T, in Input, plan Plan) {
 	last := find(in.Runs, in.Served.RunName)
 	if plan.Change == ChangePromoted && in.Served.VerdictDigest != "" && compare(*next, *last) < 0 {
 		t.Fatalf("promoted %s, which is older than %s", next.Model.RunName, last.Model.RunName)
+	}
+}
+
+// checkAnchor: there is an anchor wherever something is served, it moves only to
+// what beat it or what a person chose, and a pin leaves no steps.
+func checkAnchor(t *rapid.T, in Input, plan Plan) {
+	if (plan.Served == nil) != (plan.Anchor == nil) || len(plan.Steps) > MaxSteps {
+		t.Fatalf("serves %s with anchor %s and %d steps", runName(plan.Served), runName(plan.Anchor), len(plan.Steps))
+	}
+	if plan.Served != nil && plan.Served.RunName == in.Pin && (plan.Anchor.RunName != in.Pin || len(plan.Steps) > 0) {
+		t.Fatalf("pinned to %s with anchor %s and steps %v", in.Pin, plan.Anchor.RunName, plan.Steps)
+	}
+	if in.Anchor == nil || plan.Anchor.RunName == in.Anchor.RunName {
+		return
+	}
+	if next := find(in.Runs, plan.Anchor.RunName); in.Pin != plan.Anchor.RunName && (next == nil || !next.BeatsAnchor) {
+		t.Fatalf("the anchor moved from %s to %s", in.Anchor.RunName, plan.Anchor.RunName)
+	}
+}
+
+// TestAnchorAndSteps: what a promotion, a roll and a person do to them.
+func TestAnchorAndSteps(t *testing.T) {
+	step := &v1alpha1.LossStep{Loss: 10000, StandardError: 40000}
+	a, b, better := passed("a", 1), passed("b", 2), passed("better", 2)
+	b.Step, better.Step, better.BeatsAnchor = step, step, true
+	held := passed("held", 3)
+	held.Hold = "past promotions lost step by step"
+	ready := func(r Run) *Deployment { return &Deployment{Model: *served(r, 5), Ready: true} }
+	steps := func(names ...string) []v1alpha1.PromotionStep {
+		var list []v1alpha1.PromotionStep
+		for _, name := range names {
+			list = append(list, v1alpha1.PromotionStep{RunName: name, LossStep: *step})
+		}
+		return list
+	}
+	full := steps(strings.Fields(strings.Repeat("x ", MaxSteps))...)
+	ofA := []v1alpha1.ServedModel{*served(a, 4)}
+	tests := map[string]struct {
+		in       Input
+		serves   string
+		anchor   string
+		steps    []v1alpha1.PromotionStep
+		awaiting string
+	}{
+		"nothing served":                       {},
+		"the first that passes":                {in: Input{Runs: []Run{a}}, serves: "a", anchor: "a"},
+		"status lost":                          {in: Input{Runs: []Run{a}, Deployment: ready(a)}, serves: "a", anchor: "a"},
+		"served since before there was anchor": {in: Input{Runs: []Run{a}, Served: served(a, 5), History: ofA}, serves: "a", anchor: "a"},
+		"promoted, the roll under way":         {in: Input{Runs: []Run{a, better}, Served: served(a, 5), Anchor: served(a, 5), History: ofA}, serves: "better", anchor: "a"},
+		"ready, as good as the anchor":         {in: Input{Runs: []Run{a, b}, Served: served(b, 5), Anchor: served(a, 5), History: ofA, Deployment: ready(b)}, serves: "b", anchor: "a", steps: steps("b")},
+		"ready, better than the anchor":        {in: Input{Runs: []Run{a, better}, Served: served(better, 5), Anchor: served(a, 5), Steps: steps("a"), History: ofA, Deployment: ready(better)}, serves: "better", anchor: "better", steps: steps("a", "better")},
+		"counted once":                         {in: Input{Runs: []Run{a, better}, Served: served(better, 5), Anchor: served(a, 5), History: []v1alpha1.ServedModel{better.Model, a.Model}, Deployment: ready(better)}, serves: "better", anchor: "a"},
+		"the oldest step goes":                 {in: Input{Runs: []Run{b}, Served: served(b, 5), Anchor: served(a, 5), Steps: full, History: ofA, Deployment: ready(b)}, serves: "b", anchor: "a", steps: append(full[1:len(full):len(full)], steps("b")...)},
+		"a roll that fails counts nothing": {in: Input{Runs: []Run{a, better}, Served: served(better, 5), Anchor: served(a, 5), History: ofA,
+			Deployment: &Deployment{Model: *served(better, 5), DeadlineExceeded: true}}, serves: "a", anchor: "a"},
+		"held":                      {in: Input{Runs: []Run{a, held}, Served: served(a, 5), Anchor: served(a, 5), Steps: steps("a"), History: ofA}, serves: "a", anchor: "a", steps: steps("a"), awaiting: "held: past promotions lost step by step"},
+		"held and pinned":           {in: Input{Runs: []Run{a, held}, Served: served(a, 5), Anchor: served(a, 5), Steps: steps("a"), History: ofA, Pin: "held"}, serves: "held", anchor: "held"},
+		"what serves is pinned":     {in: Input{Runs: []Run{a, b}, Served: served(b, 5), Anchor: served(a, 5), Steps: steps("b"), Pin: "b"}, serves: "b", anchor: "b"},
+		"a pinned model gets ready": {in: Input{Runs: []Run{a, b}, Served: served(b, 5), Anchor: served(b, 5), History: ofA, Deployment: ready(b), Pin: "b"}, serves: "b", anchor: "b"},
+	}
+	for name, tc := range tests {
+		t.Run(name, func(t *testing.T) {
+			tc.in.Now, tc.in.Denied = at(10), nil
+			got := Decide(tc.in)
+			awaiting := strings.TrimSuffix(got.Awaiting+": "+got.AwaitingWhy, ": ")
+			want := []any{tc.serves, tc.anchor, tc.steps, tc.awaiting}
+			if diff := cmp.Diff(want, []any{runName(got.Served), runName(got.Anchor), got.Steps, awaiting}); diff != "" {
+				t.Fatal(diff)
+			}
+		})
 	}
 }
 

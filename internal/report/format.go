@@ -43,7 +43,7 @@ func ratio(s Score) string {
 	if s.Rollouts <= 1 {
 		return fmt.Sprintf("%d of %d", s.Solved, s.Tasks)
 	}
-	return fmt.Sprintf("%d of %d (%s, %d times each)", s.Solved, s.Tasks*s.Rollouts, count(s.Tasks, "task", "tasks"), s.Rollouts)
+	return fmt.Sprintf("%d of %d (%s, %d times each)", s.Solved, s.tries(), count(s.Tasks, "task", "tasks"), s.Rollouts)
 }
 
 func interval(s Score) string { return fmt.Sprintf("%.1f to %.1f", s.Low, s.High) + space + "%" }
@@ -97,11 +97,11 @@ func kindTitle(name v1alpha1.KindName) string {
 	case v1alpha1.KindContextualImplementation:
 		return "Writing a missing function"
 	case v1alpha1.KindIssueResolution:
-		return "Repairing a bug"
+		return "Repairing a reported bug"
 	case v1alpha1.KindTestGeneration:
-		return "Writing a test that shows a bug"
+		return "Writing a test for a bug"
 	case v1alpha1.KindFeatureImplementation:
-		return "Implementing a feature"
+		return "Writing a feature"
 	default:
 		return shown(string(name), maxLabel)
 	}

@@ -21,7 +21,7 @@ func Join(r Report, run *v1alpha1.ExpertRun) (Report, error) {
 	switch {
 	case record == nil:
 		return r, errors.New("the run has no evaluation yet")
-	case record.Fingerprint != r.Record.Fingerprint || record.CandidateDigest != r.Record.CandidateDigest || record.ServedDigest != r.Record.ServedDigest:
+	case !sameEvaluation(*record, r.Record):
 		return r, fmt.Errorf("run %s holds the record of another evaluation than this report's", run.Name)
 	}
 	if v := run.Status.Verdict; v != nil {
@@ -36,6 +36,11 @@ func Join(r Report, run *v1alpha1.ExpertRun) (Report, error) {
 		r.Training = &training
 	}
 	return r, nil
+}
+
+func sameEvaluation(a, b v1alpha1.EvaluationRecord) bool {
+	return a.Fingerprint == b.Fingerprint && a.Look == b.Look &&
+		a.CandidateDigest == b.CandidateDigest && a.ServedDigest == b.ServedDigest && a.AnchorDigest == b.AnchorDigest
 }
 
 // secondsOf finds how long the candidate trained. A run that reused a model does

@@ -117,8 +117,8 @@ type Score struct {
 	Percent  float64 `json:"percent"`
 	Low      float64 `json:"low"`
 	High     float64 `json:"high"`
-	// Macro is the average of the groups' shares in percent, which is what the gate
-	// compares; absent where there are no groups, and the share is the score.
+	// Macro is the average of the shares of groups, or of clusters, in percent, which is
+	// what the gate compares; absent where there are none, and the share is the score.
 	Macro *float64 `json:"macro,omitempty"`
 }
 

@@ -9,6 +9,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/repoexpert/operator/api/v1alpha1"
+	"github.com/repoexpert/operator/internal/gate"
 )
 
 // The figures are those of method 3 in table I of Newcombe, Statistics in
@@ -202,5 +203,29 @@ func TestNewKindOfRollouts(t *testing.T) {
 	}
 	if diff := cmp.Diff(wantComparisons, k.Comparisons); diff != "" {
 		t.Error(diff)
+	}
+}
+
+// Several rollouts of tasks that stand together: the score is the gate's, and the
+// interval that of as many tasks.
+func TestScoreOfRollouts(t *testing.T) {
+	record := v1alpha1.KindRecord{Name: v1alpha1.KindIssueResolution, Clusters: []int32{0, 0, 1, 2}, Arms: []v1alpha1.ArmRecord{
+		{Name: v1alpha1.ArmCandidate, Successes: "440x", Rollouts: 4},
+		{Name: v1alpha1.ArmAnchor, Successes: "2220", Rollouts: 2},
+	}}
+	k := NewKind(record)
+	candidate := k.Arms[0]
+	if candidate.Solved != 8 || candidate.Tasks != 4 || candidate.Rollouts != 4 || candidate.Percent != 50 {
+		t.Errorf("%+v", candidate.Score)
+	}
+	if one := NewScore(2, 4); one.Low != candidate.Low || one.High != candidate.High {
+		t.Errorf("interval %v to %v, want that of 2 of 4", candidate.Low, candidate.High)
+	}
+	want, ok := gate.Score(record, v1alpha1.ArmCandidate)
+	if !ok || candidate.Macro == nil || *candidate.Macro != want || int(want) != 33 {
+		t.Errorf("macro %v, want the gate's %v", candidate.Macro, want)
+	}
+	if c := k.Comparisons[0]; c.With != v1alpha1.ArmAnchor || c.Gained != 0 || c.Lost != 1 {
+		t.Errorf("%+v", c)
 	}
 }

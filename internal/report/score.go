@@ -17,7 +17,8 @@ const confidence = 0.95
 // tasks nothing is known: the interval is all.
 func NewScore(solved, tasks int) Score { return newScore(solved, tasks, 1) }
 
-// newScore is the same of several tries at each task.
+// newScore is the same for several rollouts of each task. Its interval is that of
+// as many tasks: more rollouts of them are no more tasks.
 func newScore(solved, tasks, rollouts int) Score {
 	s := Score{Solved: solved, Tasks: tasks, High: 100}
 	if rollouts > 1 {
@@ -26,7 +27,7 @@ func newScore(solved, tasks, rollouts int) Score {
 	if tasks == 0 {
 		return s
 	}
-	n, p := float64(tasks), float64(solved)/float64(tasks*rollouts)
+	n, p := float64(tasks), min(1, float64(solved)/float64(tasks*rollouts))
 	z := distuv.UnitNormal.Quantile(1 - (1-confidence)/2)
 	center := (p + z*z/(2*n)) / (1 + z*z/n)
 	half := z * math.Sqrt(p*(1-p)/n+z*z/(4*n*n)) / (1 + z*z/n)
@@ -43,14 +44,9 @@ func NewKind(record v1alpha1.KindRecord) Kind {
 		k.Guess, k.Majority = &guess, &majority
 	}
 	var candidate v1alpha1.ArmRecord
-	for i, a := range record.Arms {
+	for _, a := range record.Arms {
 		arm := Arm{Name: a.Name, Score: scoreOf(a, all)}
-		if len(k.Groups) > 0 {
-			sum := 0.0
-			for _, g := range k.Groups {
-				sum += g.Arms[i].Percent
-			}
-			macro := sum / float64(len(k.Groups))
+		if macro, ok := gate.Score(record, a.Name); ok && (len(k.Groups) > 0 || len(record.Clusters) > 0) {
 			arm.Macro = &macro
 		}
 		k.Arms = append(k.Arms, arm)
@@ -59,7 +55,7 @@ func NewKind(record v1alpha1.KindRecord) Kind {
 		}
 	}
 	for _, a := range record.Arms {
-		if a.Name != v1alpha1.ArmCandidate && !isControl(a.Name) {
+		if a.Name == v1alpha1.ArmBase || a.Name == v1alpha1.ArmServed || a.Name == v1alpha1.ArmAnchor {
 			k.Comparisons = append(k.Comparisons, compare(candidate, a))
 		}
 	}
@@ -84,36 +80,35 @@ func groupsOf(record v1alpha1.KindRecord) []Group {
 
 func all(int) bool { return true }
 
+// tries is what Solved is counted of.
+func (s Score) tries() int { return s.Tasks * max(1, s.Rollouts) }
+
 func scoreOf(arm v1alpha1.ArmRecord, in func(task int) bool) Score {
 	solved, tasks := 0, 0
-	for i := range arm.Successes {
+	for i := range len(arm.Successes) {
 		if in(i) {
 			tasks++
-			solved += solvedAt(arm, i)
+			solved += solvedOf(arm, i)
 		}
 	}
-	return newScore(solved, tasks, rolloutsOf(arm))
+	return newScore(solved, tasks, int(max(1, arm.Rollouts)))
 }
 
-func rolloutsOf(arm v1alpha1.ArmRecord) int { return max(1, int(arm.Rollouts)) }
-
-// solvedAt is how many tries solved a task; none where it did not run.
-func solvedAt(arm v1alpha1.ArmRecord, task int) int {
-	if digit := arm.Successes[task]; digit >= '0' && digit <= '9' {
-		return min(int(digit-'0'), rolloutsOf(arm))
+// solvedOf is how many rollouts solved a task; 0 where it did not run.
+func solvedOf(arm v1alpha1.ArmRecord, task int) int {
+	if c := arm.Successes[task]; c >= '0' && c <= '9' {
+		return int(c - '0')
 	}
 	return 0
 }
 
-// compare counts the tasks that one of two models solved in more of its tries. With
-// one try each that is the pairing of McNemar's test, with several that of the sign
-// test, which is the same on the signs.
+// compare counts tasks that one of two models solved more often.
 func compare(candidate, other v1alpha1.ArmRecord) Comparison {
 	c := Comparison{With: other.Name}
 	differences := make([]int, min(len(candidate.Successes), len(other.Successes)))
 	for i := range differences {
-		// The models may have tried different often.
-		won, had := solvedAt(candidate, i)*rolloutsOf(other), solvedAt(other, i)*rolloutsOf(candidate)
+		// Models that were tried unequally often are compared by their shares.
+		won, had := solvedOf(candidate, i)*int(max(1, other.Rollouts)), solvedOf(other, i)*int(max(1, candidate.Rollouts))
 		switch {
 		case won > had:
 			differences[i] = 1

@@ -198,17 +198,16 @@ func TestTeacherDefaults(t *testing.T) {
 	}
 }
 
-func TestExpertRunSpecIsImmutable(t *testing.T) {
-	ctx := context.Background()
-	run := parse(t, `
+// minimalRun is a run with nothing but what is required.
+var minimalRun = `
 apiVersion: repoexpert.dev/v1alpha1
 kind: ExpertRun
 metadata: {name: click-00000000, namespace: default}
 spec:
   expertName: click
   expertUID: 6a0d1c62-0000-0000-0000-000000000000
-  key: "`+strings.Repeat("0", 64)+`"
-  commit: "`+strings.Repeat("a", 40)+`"
+  key: "` + strings.Repeat("0", 64) + `"
+  commit: "` + strings.Repeat("a", 40) + `"
   shortCommit: aaaaaaaa
   className: default
   recipe:
@@ -219,15 +218,11 @@ spec:
     training: {method: Full}
     evaluation: {}
     engine: Transformers
-`)
-	if err := api.Create(ctx, run); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if err := api.Delete(context.Background(), run); err != nil {
-			t.Error(err)
-		}
-	})
+`
+
+func TestExpertRunSpecIsImmutable(t *testing.T) {
+	ctx := context.Background()
+	run := aRun(t)
 	if err := unstructured.SetNestedField(run.Object, strings.Repeat("b", 40), "spec", "commit"); err != nil {
 		t.Fatal(err)
 	}
