@@ -25,6 +25,22 @@ type Evaluation struct {
 	// agent bounds an episode of the executable kinds.
 	// +optional
 	Agent AgentProfile `json:"agent,omitzero"`
+
+	// openBookQuestions is how many questions of CodebaseQA are also asked of each
+	// model as an agent with the repository at hand. They stand in the report alone:
+	// the gate compares closed-book answers. Default none.
+	// +optional
+	// +kubebuilder:validation:Minimum=0
+	// +kubebuilder:validation:Maximum=10000
+	OpenBookQuestions int32 `json:"openBookQuestions,omitempty"`
+
+	// searchQuestions is how many questions of CodebaseQA are also asked of each
+	// model with what a search of the repository for the question's names finds in
+	// the prompt. They stand in the report alone. Default none.
+	// +optional
+	// +kubebuilder:validation:Minimum=0
+	// +kubebuilder:validation:Maximum=10000
+	SearchQuestions int32 `json:"searchQuestions,omitempty"`
 }
 
 // Holdout is a hold-out protocol.

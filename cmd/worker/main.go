@@ -40,7 +40,7 @@ checks it.`,
 		SilenceUsage: true, SilenceErrors: true,
 	}
 	root.AddGroup(&cobra.Group{ID: forPeople, Title: "On your machine:"}, &cobra.Group{ID: forPods, Title: "In pods:"})
-	root.AddCommand(grouped(forPeople, append(newLocal(), newShow(), newVerifyDataset(), newReport(), newVersion())...)...)
+	root.AddCommand(grouped(forPeople, append(newLocal(), newShow(), newVerifyDataset(), newReport(), newExport(), newVersion())...)...)
 	root.AddCommand(grouped(forPods, append(extraCommands(), newStage(), newExec(), newInstall())...)...)
 	return root
 }

@@ -49,6 +49,22 @@ func WriteTestTask(issue string) string {
 		"Submit `git add -A && git diff --cached`."
 }
 
+// FeatureTask asks for a part that a repository does not have yet. words say what
+// it is for, parts what others will call it by: name, file, and the text of its
+// header.
+func FeatureTask(words string, parts []string) string {
+	if words == "" {
+		words = "A part of the repository is missing."
+	}
+	return words + "\n\nImplement it, so that it has this:\n\n" + strings.Join(parts, "\n\n") +
+		"\n\nChange no test. Submit `git add -A && git diff --cached`."
+}
+
+// QuestionTask asks a closed question about the repository.
+func QuestionTask(question string) string {
+	return question + " Look it up in the repository. Submit the answer alone, in one line."
+}
+
 // ReportHeadings are the parts of a report, in order.
 var ReportHeadings = []string{"Functionality", "Structure", "Dependencies", "Usages", "Interactions", "Tests"}
 

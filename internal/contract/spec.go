@@ -152,6 +152,9 @@ const (
 	DatasetsFolder     = "datasets"
 	ModelsFolder       = "models"
 	EvaluationsFolder  = "evaluations"
+	// ResultsFolder holds what models made of an evaluation's tasks, by tasks and
+	// model, for later evaluations of the same tasks. It may be removed at any time.
+	ResultsFolder = "results"
 	// LedgerFolder holds the append-only split of clusters into training and
 	// evaluation; it has no key.
 	LedgerFolder = "ledger"

@@ -33,12 +33,14 @@ const (
 	PatchOutsideSource Reason = "patch-outside-source"
 	// NoTestAdded, TestNotRun, TestPassesBefore, TestFailsAfter, CopiedTest: a
 	// written test is none, fails in its set-up, does not show the fault, fails on
-	// the repaired tree, or copies one that its writer could read.
+	// the repaired tree, or copies one that its writer could read. UnsteadyTest: it
+	// passes on the broken tree after it has run on the repaired one.
 	NoTestAdded      Reason = "no-test-added"
 	TestNotRun       Reason = "test-not-run"
 	TestPassesBefore Reason = "test-passes-before"
 	TestFailsAfter   Reason = "test-fails-after"
 	CopiedTest       Reason = "test-copied"
+	UnsteadyTest     Reason = "test-unsteady"
 )
 
 // Grade is what became of a patch.

@@ -223,6 +223,9 @@ func (g *Grader) AgentTree(ctx context.Context, t Task, keep ...string) (io.Read
 	return Overlay(ctx, g.tree, edits)
 }
 
+// AgentEdits make that tree of the source's.
+func (g *Grader) AgentEdits(t Task) (Edits, error) { return g.agentEdits(t, nil) }
+
 // AgentFile is a file of the tree that an agent gets; nil where it has none.
 func (g *Grader) AgentFile(t Task, file string) ([]byte, error) {
 	edits, err := g.agentEdits(t, nil)

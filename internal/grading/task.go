@@ -1,6 +1,9 @@
 package grading
 
 import (
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"maps"
@@ -49,6 +52,14 @@ func (t Task) Gold() string {
 		gold.WriteString(patch.Diff(path, t.Broken[path], t.Fixed[path]))
 	}
 	return gold.String()
+}
+
+// Fingerprint identifies what is broken and what is run: 64 hexadecimal digits.
+func (t Task) Fingerprint() string {
+	// Strings and bytes always marshal, and maps do in the order of their keys.
+	content, _ := json.Marshal([]any{t.ID, t.Broken, t.Fixed, t.Tests})
+	sum := sha256.Sum256(content)
+	return hex.EncodeToString(sum[:])
 }
 
 // Masked is a task whose fault is one missing body.

@@ -3,7 +3,9 @@ package grading
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io/fs"
+	"maps"
 	"path"
 	"slices"
 	"strings"
@@ -32,7 +34,8 @@ type WrittenGrade struct {
 
 // GradeWritten grades a patch that writes a test for the fault: of the tests that
 // it adds, at least one fails on the broken tree, by what it asserts and not
-// because it cannot be loaded, and all pass on the fixed one. A copy of a test
+// because it cannot be loaded, and all pass on the fixed one; back on the broken
+// tree they fail again, so that none goes by how often it ran. A copy of a test
 // that can be read in the agent's tree is refused. An error is the box's or the
 // environment's, not the patch's.
 func (g *Grader) GradeWritten(ctx context.Context, t Task, patch string) (WrittenGrade, error) {
@@ -59,9 +62,38 @@ func (g *Grader) GradeWritten(ctx context.Context, t Task, patch string) (Writte
 	}
 	graded.add(after.report)
 	graded.Reason, graded.Detail = passes(after.report, graded.Tests)
-	graded.Resolved = graded.Reason == Resolved
 	graded.Covered, graded.Changed = covered(t, after.report.Coverage)
+	if graded.Reason != Resolved {
+		return graded, nil
+	}
+	again, err := g.runWritten(ctx, hidden, patch, graded.Tests)
+	if err != nil || again.Reason != "" {
+		return WrittenGrade{Grade: again.Grade}, err
+	}
+	graded.add(again.report)
+	if fails(again.report, graded.Tests) != "" {
+		graded.Reason = UnsteadyTest
+	}
+	graded.Resolved = graded.Reason == Resolved
 	return graded, nil
+}
+
+// HiddenTests is the patch that gives an agent's tree back the tests that were
+// taken out of it: a known answer where a test is asked for.
+func (g *Grader) HiddenTests(t Task) (string, error) {
+	edits, err := g.hide(slices.Concat(t.FailToPass, t.AlsoFailing))
+	if err != nil {
+		return "", err
+	}
+	var tests strings.Builder
+	for _, file := range slices.Sorted(maps.Keys(edits)) {
+		content, err := g.tree.Read(file)
+		if err != nil {
+			return "", fmt.Errorf("%w: %w", ErrTask, err)
+		}
+		tests.WriteString(patch.Diff(file, edits[file], content))
+	}
+	return tests.String(), nil
 }
 
 // written is one run of the tests of a patch: a report, or the grade that says

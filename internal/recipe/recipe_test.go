@@ -118,7 +118,7 @@ func TestSeen(t *testing.T) {
 		"written since, unknown": {task.Mask{ID: "m9", Cluster: "c9"}, true},
 	}
 	for name, test := range masks {
-		if got := seen.Held(test.mask); got != test.want {
+		if got := seen.Held(test.mask.ID, test.mask.Cluster); got != test.want {
 			t.Errorf("%s: got %v", name, got)
 		}
 	}

@@ -101,8 +101,8 @@ func (s Seen) Knows(fact recall.Fact) bool {
 	return slices.Contains(s.Facts, SeenFact{fact.ID, recall.Normalize(fact.Answer)})
 }
 
-// Held says whether a function, and all that gives it away, was held out from
-// the model.
-func (s Seen) Held(mask task.Mask) bool {
-	return !slices.Contains(s.Tasks, mask.ID) && !slices.Contains(s.Clusters, mask.Cluster)
+// Held says whether a task, and all of the clusters that give it away, was held
+// out from the model.
+func (s Seen) Held(id string, clusters ...string) bool {
+	return !slices.Contains(s.Tasks, id) && !slices.ContainsFunc(clusters, func(c string) bool { return slices.Contains(s.Clusters, c) })
 }

@@ -38,7 +38,13 @@ func chance(p float64) string {
 	return fmt.Sprintf("%.3f", p)
 }
 
-func ratio(solved, tasks int) string { return fmt.Sprintf("%d of %d", solved, tasks) }
+// ratio is what was solved, of how many tries.
+func ratio(s Score) string {
+	if s.Rollouts <= 1 {
+		return fmt.Sprintf("%d of %d", s.Solved, s.Tasks)
+	}
+	return fmt.Sprintf("%d of %d (%s, %d times each)", s.Solved, s.tries(), count(s.Tasks, "task", "tasks"), s.Rollouts)
+}
 
 func interval(s Score) string { return fmt.Sprintf("%.1f to %.1f", s.Low, s.High) + space + "%" }
 

@@ -50,6 +50,9 @@ func (r Report) check() error {
 	if len(r.Kinds) > maxKinds {
 		return fmt.Errorf("a report with %d kinds, at most %d are shown", len(r.Kinds), maxKinds)
 	}
+	if len(r.Reused) > maxArms {
+		return fmt.Errorf("a report with %d reused arms, at most %d are shown", len(r.Reused), maxArms)
+	}
 	for _, k := range r.Kinds {
 		lists := [][]Arm{k.Arms, k.Compositions}
 		for _, g := range k.Groups {

@@ -46,11 +46,11 @@ type comparisonRow struct{ With, Gained, Lost, McNemar string }
 
 type effortRow struct{ Model, SecondsPerSolved, TokensPerSolved, Seconds, Read, Written string }
 
-type episodeRow struct{ Model, Turns, FormatErrors, Empty, Endings string }
+type episodeRow struct{ Model, Episodes, MeanTurns, RightFile, FormatErrors, Empty, Endings string }
 
 func newKindView(k Kind, anchor string) kindView {
 	v := kindView{
-		Anchor: anchor, Title: kindTitle(k.Name), Name: shown(string(k.Name), maxLabel), Measures: shown(k.Measures, MaxText),
+		Anchor: anchor, Title: title(k), Name: shown(string(k.Name), maxLabel), Measures: shown(k.Measures, MaxText),
 		Sampling: sampling(k.Sampling), Headline: headline(k), Scores: scorePlot(k),
 		Guess: optional(k.Guess, percent, ""), Majority: optional(k.Majority, percent, ""),
 		Comparisons: comparisons(k.Comparisons), Effort: efforts(k.Arms), Episodes: episodes(k.Arms),
@@ -73,17 +73,25 @@ func newKindView(k Kind, anchor string) kindView {
 	return v
 }
 
+// title names a kind and its variant.
+func title(k Kind) string {
+	if k.Variant == "" {
+		return kindTitle(k.Name)
+	}
+	return kindTitle(k.Name) + ", " + shown(k.Variant, maxLabel)
+}
+
 func newArmRow(a Arm) armRow {
-	return armRow{armTitle(a.Name), armClass(a.Name), ratio(a.Solved, a.tries()), percent(a.Percent), interval(a.Score), optional(a.Macro, percent, none)}
+	return armRow{armTitle(a.Name), armClass(a.Name), ratio(a.Score), percent(a.Percent), interval(a.Score), optional(a.Macro, percent, none)}
 }
 
 // headline says in a sentence what came out.
 func headline(k Kind) string {
 	var parts []string
-	for _, name := range []v1alpha1.ArmName{v1alpha1.ArmCandidate, v1alpha1.ArmBase, v1alpha1.ArmServed} {
+	for _, name := range []v1alpha1.ArmName{v1alpha1.ArmCandidate, v1alpha1.ArmBase, v1alpha1.ArmServed, v1alpha1.ArmAnchor} {
 		for _, a := range k.Arms {
 			if a.Name == name {
-				parts = append(parts, fmt.Sprintf("the %s %s (%s)", strings.ToLower(armTitle(name)), ratio(a.Solved, a.tries()), percent(a.Percent)))
+				parts = append(parts, fmt.Sprintf("the %s %s (%s)", strings.ToLower(armTitle(name)), ratio(a.Score), percent(a.Percent)))
 			}
 		}
 	}
@@ -119,7 +127,7 @@ func groups(k Kind) []groupRow {
 		r := groupRow{Name: shown(g.Name, maxLabel), Guess: optional(g.Guess, percent, none), Majority: optional(g.Majority, percent, none)}
 		for _, a := range g.Arms {
 			if !isControl(a.Name) {
-				r.Solved = append(r.Solved, row{armTitle(a.Name), ratio(a.Solved, a.tries())})
+				r.Solved = append(r.Solved, row{armTitle(a.Name), ratio(a.Score)})
 			}
 		}
 		rows = append(rows, r)
@@ -147,7 +155,9 @@ func episodes(arms []Arm) []episodeRow {
 		if a.Effort != nil && a.Effort.Episodes != nil {
 			e := a.Effort.Episodes
 			rows = append(rows, episodeRow{
-				armTitle(a.Name), fmt.Sprint(e.Turns), fmt.Sprint(e.FormatErrors), fmt.Sprint(e.EmptySubmissions), endings(e.Endings),
+				Model: armTitle(a.Name), Episodes: fmt.Sprint(e.Episodes), MeanTurns: decimal(e.MeanTurns),
+				RightFile:    optional(e.RightFileEarly, func(n int) string { return fmt.Sprint(n) }, none),
+				FormatErrors: fmt.Sprint(e.FormatErrors), Empty: fmt.Sprint(e.EmptySubmissions), Endings: endings(e.Endings),
 			})
 		}
 	}

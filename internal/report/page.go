@@ -138,8 +138,20 @@ func provenance(r Report) []row {
 		{"Served model", served},
 		{"Record", shown(r.Record.Protocol, MaxText)},
 	}
+	for _, u := range r.Reused {
+		rows = append(rows, row{armTitle(u.Arm), reuse(u)})
+	}
 	if r.Decision != nil {
 		rows = append(rows, row{"Gate", shown(r.Decision.GateDigest, maxLabel)})
 	}
 	return rows
+}
+
+// reuse says what became of kept results.
+func reuse(u Reused) string {
+	again := count(u.AskedAgain, "task was", "tasks were") + " asked again to compare"
+	if u.Drifted {
+		return "results of an earlier evaluation were there; " + again + " and came out otherwise than is explained, so all results are new"
+	}
+	return "results of an earlier evaluation of the same tasks; " + again + " and came out as is explained"
 }

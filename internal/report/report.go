@@ -22,6 +22,9 @@ type Report struct {
 	Holdout Holdout `json:"holdout"`
 	// Seen is what the trained models were trained on, as far as it is recorded.
 	Seen []Seen `json:"seen,omitempty"`
+	// Reused are models whose results are, or were to be, those of an earlier
+	// evaluation of the same tasks.
+	Reused []Reused `json:"reused,omitempty"`
 	// Training of the candidate; absent where the model's manifest does not say.
 	Training *Training `json:"training,omitempty"`
 	// Record is what the gate decides from, character by character.
@@ -52,6 +55,9 @@ type Run struct {
 // Kind is one kind of task.
 type Kind struct {
 	Name v1alpha1.KindName `json:"name"`
+	// Variant tells a kind apart that is asked in another way beside the one that the
+	// gate compares: it is in no record. Empty for that one.
+	Variant string `json:"variant,omitempty"`
 	// Measures says what the score means.
 	Measures string   `json:"measures"`
 	Sampling Sampling `json:"sampling"`
@@ -73,6 +79,8 @@ type Kind struct {
 	// stand in records.jsonl.
 	Tasks        []Task `json:"tasks,omitempty"`
 	TasksLeftOut int    `json:"tasksLeftOut,omitempty"`
+	// Refused counts candidates of the plan that are no task of this kind, by reason.
+	Refused map[string]int `json:"refused,omitempty"`
 }
 
 // Sampling is how answers were drawn.
@@ -97,19 +105,20 @@ type Arm struct {
 	Effort *Effort `json:"effort,omitempty"`
 }
 
-// Score counts solved tasks. Percent is their share of Tasks; Low and High are
-// the ends of its 95 % interval in percent.
+// Score counts tries that solved a task. Percent is their share of all tries, Tasks
+// times Rollouts; Low and High are the ends of its 95 % interval in percent. The
+// tries of one task are alike, so that the interval is that of as many tries as
+// there are tasks.
 type Score struct {
 	Solved int `json:"solved"`
 	Tasks  int `json:"tasks"`
-	// Rollouts of each task where there were several: then Solved counts rollouts,
-	// and Percent is their share of Tasks times Rollouts.
+	// Rollouts is the number of tries at each task; absent where it is 1.
 	Rollouts int     `json:"rollouts,omitempty"`
 	Percent  float64 `json:"percent"`
 	Low      float64 `json:"low"`
 	High     float64 `json:"high"`
-	// Macro is the average of the groups' shares in percent, which is what the gate
-	// compares; absent where there are no groups, and the share is the score.
+	// Macro is the average of the shares of groups, or of clusters, in percent, which is
+	// what the gate compares; absent where there are none, and the share is the score.
 	Macro *float64 `json:"macro,omitempty"`
 }
 
@@ -129,8 +138,16 @@ type Effort struct {
 	Episodes *Episodes `json:"episodes,omitempty"`
 }
 
-// Episodes counts what an agent did, over all tasks of an arm.
+// Episodes counts what an agent did, over all tries of an arm.
 type Episodes struct {
+	// Episodes is their number.
+	Episodes int `json:"episodes,omitempty"`
+	// MeanTurns of an episode.
+	MeanTurns float64 `json:"meanTurns,omitempty"`
+	// RightFileEarly are the episodes in which a command of the first EarlyTurns turns
+	// names, by its path, a file that the known answer changes; absent where a known
+	// answer changes none.
+	RightFileEarly *int `json:"rightFileEarly,omitempty"`
 	// Turns of the assistant. An episode that reached a limit counts with the turns
 	// that it had.
 	Turns int `json:"turns"`
@@ -141,6 +158,9 @@ type Episodes struct {
 	// Endings counts episodes by how they ended.
 	Endings map[string]int `json:"endings"`
 }
+
+// EarlyTurns is within how many turns a right file counts as found early.
+const EarlyTurns = 3
 
 // Group is one sub-kind.
 type Group struct {
@@ -154,8 +174,8 @@ type Group struct {
 // Comparison pairs the candidate with another model, task by task.
 type Comparison struct {
 	With v1alpha1.ArmName `json:"with"`
-	// Gained are tasks that only the candidate solved, Lost those that only the
-	// other model did.
+	// Gained are tasks that the candidate solved in more of its tries, Lost those that
+	// the other model did.
 	Gained int `json:"gained"`
 	Lost   int `json:"lost"`
 	// McNemar is the exact one-sided p value of the gains.
@@ -177,6 +197,10 @@ type Task struct {
 type Result struct {
 	Arm    v1alpha1.ArmName `json:"arm"`
 	Solved bool             `json:"solved"`
+	// SolvedRollouts of Rollouts tries solved the task; absent where there was one.
+	// The rest is of the first.
+	SolvedRollouts int `json:"solvedRollouts,omitempty"`
+	Rollouts       int `json:"rollouts,omitempty"`
 	// Answer of a closed question; may be cut.
 	Answer string `json:"answer,omitempty"`
 	// Tokens of all the model's answers; absent for controls.
@@ -203,7 +227,7 @@ type Holdout struct {
 	Protocol v1alpha1.Holdout `json:"protocol"`
 	// Percent of the clusters of functions that are held out.
 	Percent int32 `json:"percent"`
-	// Refused counts held-out functions that are no task, by reason.
+	// Refused counts candidates of all kinds that are no task, by reason.
 	Refused map[string]int `json:"refused,omitempty"`
 	// NotCompared counts facts that were not asked because the served model was not
 	// taught them, or was taught another answer.
@@ -219,6 +243,17 @@ type Seen struct {
 	Facts    int `json:"facts"`
 	Tasks    int `json:"tasks"`
 	Clusters int `json:"clusters"`
+}
+
+// Reused says what became of kept results.
+type Reused struct {
+	Arm v1alpha1.ArmName `json:"arm"`
+	// AskedAgain is how many tasks were asked once more to compare.
+	AskedAgain int `json:"askedAgain"`
+	// Drifted says that the answers were others than before, or solved more or fewer
+	// tasks than chance explains (Fisher's exact test, p below .01): the results are
+	// all new.
+	Drifted bool `json:"drifted,omitempty"`
 }
 
 // Training is how the candidate was made.

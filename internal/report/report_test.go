@@ -182,6 +182,30 @@ func TestExcerptIsBounded(t *testing.T) {
 	}
 }
 
+// Rollouts of one task are tries at it: the share is of all tries, the interval that
+// of the tasks.
+func TestNewKindOfRollouts(t *testing.T) {
+	k := NewKind(v1alpha1.KindRecord{Arms: []v1alpha1.ArmRecord{
+		{Name: v1alpha1.ArmBase, Successes: "0240", Rollouts: 4},
+		{Name: v1alpha1.ArmCandidate, Successes: "1241", Rollouts: 4},
+		{Name: v1alpha1.ArmAnchor, Successes: "0110"},
+		{Name: v1alpha1.ArmGold, Successes: "1111"},
+	}})
+	want := newScore(8, 4, 4)
+	if got := k.Arms[1].Score; got != want || got.Percent != 50 || got.Rollouts != 4 || got.Low != NewScore(2, 4).Low {
+		t.Errorf("got %+v", got)
+	}
+	if ratio(want) != "8 of 16 (4 tasks, 4 times each)" {
+		t.Errorf("shown as %q", ratio(want))
+	}
+	wantComparisons := []Comparison{
+		{With: v1alpha1.ArmBase, Gained: 2, McNemar: 0.25}, {With: v1alpha1.ArmAnchor, Gained: 2, Lost: 1, McNemar: 0.5},
+	}
+	if diff := cmp.Diff(wantComparisons, k.Comparisons); diff != "" {
+		t.Error(diff)
+	}
+}
+
 // Several rollouts of tasks that stand together: the score is the gate's, and the
 // interval that of as many tasks.
 func TestScoreOfRollouts(t *testing.T) {

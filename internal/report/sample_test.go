@@ -83,7 +83,7 @@ func episodeKind(record v1alpha1.KindRecord) Kind {
 	for i, a := range k.Arms {
 		if !isControl(a.Name) {
 			e := Effort{Seconds: 71.25, PromptTokens: 8191, CompletionTokens: 777, Episodes: &Episodes{
-				Turns: 21, FormatErrors: 5, EmptySubmissions: 1, Endings: map[string]int{"Submitted": 1, "StepLimit": 1},
+				Episodes: 2, MeanTurns: 10.5, RightFileEarly: pointer(1), Turns: 21, FormatErrors: 5, EmptySubmissions: 1, Endings: map[string]int{"Submitted": 1, "StepLimit": 1},
 			}}
 			k.Arms[i].Effort = e.PerSolved(a.Solved)
 		}

@@ -51,6 +51,9 @@ func (v *kindView) cell(name v1alpha1.ArmName, t Task, anchor string) taskCell {
 	if r.Solved {
 		c.Word, c.Class = "solved", "solved"
 	}
+	if r.Rollouts > 1 {
+		c.Word = fmt.Sprintf("solved %d of %d times", r.SolvedRollouts, r.Rollouts)
+	}
 	if len(r.Excerpt) == 0 {
 		return c
 	}

@@ -31,6 +31,8 @@ type Replay struct {
 	// any touched function is held out.
 	Cluster string `json:"cluster"`
 	Side    Side   `json:"side"`
+	// Clusters are those of all touched functions, where these are several.
+	Clusters []string `json:"clusters,omitempty"`
 	// Commit fixed the bug; for fixes and reversals, whole or partial.
 	Commit string `json:"commit,omitempty"`
 	// Paths are the source files that differ, TestPaths the test files that the
@@ -47,6 +49,9 @@ type Replay struct {
 	// Tests are ids of stable tests that execute the bug, the narrowest first; none
 	// for a fix, whose tests are those of TestPaths.
 	Tests []string `json:"tests,omitempty"`
+	// Adds are the definitions that the broken tree lacks, outermost ones alone, in
+	// order: what was taken back is then a feature and not a bug.
+	Adds []Reference `json:"adds,omitempty"`
 	// Issue describes the bug in words of the commit that give nothing away; empty
 	// when there are none, and the text is written from what fails.
 	Issue string `json:"issue,omitempty"`

@@ -27,6 +27,9 @@ const (
 	HeldOutFile    = "heldout.jsonl"
 	ReplaysFile    = "replays.jsonl"
 	CoverageFile   = "coverage.json"
+	// HeldOutReplaysFile has the replays that are tasks of evaluation; ReplaysFile
+	// has none of them.
+	HeldOutReplaysFile = "heldout-replays.jsonl"
 )
 
 // Mask is one function or method whose body can be taken out, for

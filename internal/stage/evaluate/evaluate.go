@@ -111,6 +111,9 @@ func (s Stage) seal(e *evaluation) (contract.StageResult, error) {
 	if err != nil {
 		return contract.StageResult{}, fmt.Errorf("seal the evaluation: %w", err)
 	}
+	if err := e.keepResults(); err != nil {
+		e.env.Log.Warn("the results are not kept for later evaluations", "cause", err.Error())
+	}
 	return s.report(line, counts, digest)
 }
 

@@ -14,7 +14,6 @@ import (
 	"github.com/repoexpert/operator/internal/agent"
 	"github.com/repoexpert/operator/internal/contract"
 	"github.com/repoexpert/operator/internal/engine"
-	"github.com/repoexpert/operator/internal/grading"
 	"github.com/repoexpert/operator/internal/recall"
 	"github.com/repoexpert/operator/internal/recipe"
 	"github.com/repoexpert/operator/internal/stage"
@@ -29,10 +28,20 @@ func (w *world) knowing(ignorant string) func(string, []task.Message) string {
 	for _, mask := range w.masks {
 		paths[agent.ImplementationTask(mask.Name, mask.Path, "")] = mask.Path
 	}
+	lookedUp := map[string]string{}
+	for question, answer := range truth {
+		lookedUp[agent.QuestionTask(question)] = answer
+	}
 	return func(model string, messages []task.Message) string {
 		last := messages[len(messages)-1].Content
 		file, masked := paths[last]
+		answer, open := lookedUp[last]
 		switch {
+		case open && model == ignorant:
+			return submittingNothing
+		case open:
+			// The tree is the whole one.
+			return "THOUGHT: known.\n```bash\ntest -f tests/unit/test_prices.py && echo " + agent.SubmitMarker + " && echo '" + answer + "'\n```"
 		case !masked && model == ignorant:
 			return "I do not know."
 		case !masked:
@@ -48,6 +57,9 @@ func (w *world) knowing(ignorant string) func(string, []task.Message) string {
 			" | base64 -d > " + file + " && " + agent.SubmitChange + "\n```"
 	}
 }
+
+// openBookAsked is how many questions are asked of agents too.
+const openBookAsked = 2
 
 // recordOf reads the last line that the stage printed, as the manager does.
 func (w *world) recordOf(result contract.StageResult) v1alpha1.EvaluationRecord {
@@ -69,7 +81,9 @@ func armsOf(kind v1alpha1.KindRecord) map[v1alpha1.ArmName]string {
 }
 
 func TestEvaluate(t *testing.T) {
-	w := newWorld(t, testRecipe())
+	r := testRecipe()
+	r.Evaluation.OpenBookQuestions = openBookAsked
+	w := newWorld(t, r)
 	w.answers = w.knowing("base")
 	result, err := w.stage.Run(t.Context(), w.env)
 	if err != nil {
@@ -77,8 +91,14 @@ func TestEvaluate(t *testing.T) {
 	}
 	record := w.recordOf(result)
 	facts := len(w.facts)
+	if len(record.Kinds) != 2 {
+		t.Errorf("the record has %d kinds", len(record.Kinds))
+	}
 	want := []map[v1alpha1.ArmName]string{
-		{v1alpha1.ArmBase: strings.Repeat("0", facts), v1alpha1.ArmCandidate: strings.Repeat("1", facts)},
+		{
+			v1alpha1.ArmBase: strings.Repeat("0", facts), v1alpha1.ArmCandidate: strings.Repeat("1", facts),
+			v1alpha1.ArmGold: strings.Repeat("1", facts), v1alpha1.ArmNoop: strings.Repeat("0", facts),
+		},
 		{v1alpha1.ArmBase: "00", v1alpha1.ArmCandidate: "11", v1alpha1.ArmGold: "11", v1alpha1.ArmNoop: "00"},
 	}
 	for i, kind := range record.Kinds {
@@ -125,10 +145,11 @@ func (w *world) checkFiles(facts int) {
 		w.t.Fatal(err)
 	}
 	composed := len(recall.Compose(w.facts, compositions))
-	if want := 2*(facts+composed) + 4*2; len(records) != want {
+	if want := 4*(facts+composed+openBookAsked) + 4*2; len(records) != want {
 		w.t.Errorf("got %d records, want %d", len(records), want)
 	}
 	w.checkReport(folder, facts)
+	w.checkExport(folder)
 }
 
 // checkRepeats evaluates again: the record comes from the volume, no model is
@@ -253,42 +274,6 @@ func TestEvaluateRefuses(t *testing.T) {
 			_, err := w.stage.Run(t.Context(), w.env)
 			var told *stage.Error
 			if !errors.As(err, &told) || told.Class != test.class || !strings.Contains(told.Message, test.want) {
-				t.Errorf("got %v", err)
-			}
-		})
-	}
-}
-
-// The controls go through the same grading as a model's answers, and a grading
-// that gets one of them wrong ends the stage.
-func TestBrokenGradingEndsTheStage(t *testing.T) {
-	w := newWorld(t, testRecipe())
-	tests := map[string]struct {
-		tamper func(*evaluation)
-		want   string
-	}{
-		"a known body that fails": {
-			func(e *evaluation) { e.masks.tasks[0].Fixed = e.masks.tasks[0].Broken },
-			"was not graded as right",
-		},
-		"no answer that passes": {
-			func(e *evaluation) {
-				t := &e.masks.tasks[0]
-				t.Broken = t.Fixed
-				t.Fixed = grading.Edits{t.Mask.Path: append([]byte("# one more line\n"), t.Original()...)}
-			},
-			"was graded as right",
-		},
-	}
-	for name, test := range tests {
-		t.Run(name, func(t *testing.T) {
-			e, err := w.stage.prepare(t.Context(), w.env)
-			if err != nil {
-				t.Fatal(err)
-			}
-			test.tamper(e)
-			err = e.runControls(t.Context())
-			if stage.ClassOf(err) != v1alpha1.FailureRepositoryCode || !strings.Contains(err.Error(), test.want) {
 				t.Errorf("got %v", err)
 			}
 		})

@@ -6,15 +6,12 @@ import (
 	"path"
 	"slices"
 	"strings"
-	"sync"
 	"time"
-
-	"golang.org/x/sync/errgroup"
 
 	"github.com/repoexpert/operator/api/v1alpha1"
 	"github.com/repoexpert/operator/internal/engine"
 	"github.com/repoexpert/operator/internal/recall"
-	"github.com/repoexpert/operator/internal/recipe"
+	"github.com/repoexpert/operator/internal/report"
 	"github.com/repoexpert/operator/internal/task"
 )
 
@@ -25,118 +22,51 @@ const (
 	compositions = 15
 	// gpuRequests are asked at once where the engine batches them.
 	gpuRequests = 8
+
+	measuresQA = recall.ScoreLabel + ", asked closed-book in wordings that were never trained; no evidence of repair skill"
 )
 
-// questions is the kind CodebaseQA.
+// questions is the kind CodebaseQA, closed book.
 type questions struct {
-	asked    []recall.Question
-	composed []recall.Question
-	baseline map[recall.Kind]recall.Baseline
-	project  string
+	evaluation *evaluation
+	// asked are about one fact each, composed about two; these count nowhere.
+	asked, composed []recall.Question
+	baseline        map[recall.Kind]recall.Baseline
+	project         string
 	// notCompared counts facts that the served model was not taught.
 	notCompared int
-	// replies by arm, in the order of asked; composedReplies likewise.
-	replies         map[v1alpha1.ArmName][]reply
-	composedReplies map[v1alpha1.ArmName][]reply
 }
 
-// reply is one model's answer to one question.
-type reply struct {
-	Text    string
-	Correct bool
-	// Tokens were written, PromptTokens read.
-	Tokens, PromptTokens int64
-	Elapsed              time.Duration
-}
-
-// chooseQuestions asks the plan's facts, which are those that the candidate was
-// trained on. With a served model they are those that it knows with the same
-// answer: facts true at both commits.
-func (e *evaluation) chooseQuestions(kind v1alpha1.EvaluationKind, served *recipe.Seen) (*questions, error) {
+// chooseQuestions is the kind CodebaseQA: the plan's facts, which are those that
+// the candidate was trained on. With a served model or an anchor they are those that
+// these know with the same answer: facts true at all commits.
+func (e *evaluation) chooseQuestions(_ context.Context, wanted v1alpha1.EvaluationKind) (kind, error) {
 	all, err := planned[recall.Fact](e.env, task.FactsFile)
 	if err != nil {
 		return nil, err
 	}
-	facts := slices.Clone(all)
-	if served != nil {
-		facts = slices.DeleteFunc(facts, func(fact recall.Fact) bool { return !served.Knows(fact) })
-	}
+	facts := slices.DeleteFunc(slices.Clone(all), func(fact recall.Fact) bool { return !e.taught(fact) })
 	notCompared := len(all) - len(facts)
-	if len(facts) > int(kind.Tasks) {
-		facts = recall.Select(facts, int(kind.Tasks), uint64(e.env.Spec.Recipe.Experience.Seed))
+	if len(facts) > int(wanted.Tasks) {
+		facts = recall.Select(facts, int(wanted.Tasks), uint64(e.env.Spec.Recipe.Experience.Seed))
 	}
-	why := fmt.Sprintf("the plan has %d facts, %d of them unknown to the served model or changed since", len(all), notCompared)
-	if err := enough(kind, len(facts), why); err != nil {
+	why := fmt.Sprintf("the plan has %d facts, %d of them unknown to the served model or the anchor, or changed since", len(all), notCompared)
+	if err := enough(wanted, len(facts), why); err != nil {
 		return nil, err
 	}
 	asked := recall.EvaluationQuestions(facts)
-	q := &questions{
-		asked: asked, composed: recall.Compose(facts, compositions), notCompared: notCompared,
-		baseline:        recall.Baselines(all, asked),
-		project:         projectName(e.env.Spec.Recipe.Repository.URL),
-		replies:         map[v1alpha1.ArmName][]reply{},
-		composedReplies: map[v1alpha1.ArmName][]reply{},
-	}
-	e.progress.total += int64(len(e.arms)*len(asked) + 2*len(q.composed))
-	return q, nil
+	return &questions{
+		evaluation: e, asked: asked, composed: recall.Compose(facts, compositions), notCompared: notCompared,
+		baseline: recall.Baselines(all, asked),
+		project:  projectName(e.env.Spec.Recipe.Repository.URL),
+	}, nil
 }
 
 // projectName is the last part of a clone URL.
 func projectName(url string) string { return strings.TrimSuffix(path.Base(url), ".git") }
 
-// askQuestions asks one arm everything.
-func (e *evaluation) askQuestions(ctx context.Context, a arm) error {
-	chat := engine.NewChat(engine.Address(e.port), a.model.Name, e.server.Fields(v1alpha1.SamplingGreedy, answerTokens))
-	var err error
-	if e.qa.replies[a.name], err = e.askAll(ctx, a, chat, e.qa.asked); err != nil {
-		return err
-	}
-	if a.name != v1alpha1.ArmServed {
-		e.qa.composedReplies[a.name], err = e.askAll(ctx, a, chat, e.qa.composed)
-	}
-	return err
-}
-
-func (e *evaluation) askAll(ctx context.Context, a arm, chat *engine.Chat, asked []recall.Question) ([]reply, error) {
-	replies := make([]reply, len(asked))
-	group, ctx := errgroup.WithContext(ctx)
-	group.SetLimit(e.atOnce())
-	var progress sync.Mutex
-	for i, question := range asked {
-		group.Go(func() error {
-			started := time.Now()
-			answer, err := chat.Ask(ctx, prompt(a.name, e.qa.project, question))
-			if err != nil {
-				return fmt.Errorf("arm %s, question %s: %w", a.name, question.ID, err)
-			}
-			replies[i] = reply{answer.Text, recall.Score(question.Answer, answer.Text), answer.CompletionTokens, answer.PromptTokens, time.Since(started)}
-			progress.Lock()
-			defer progress.Unlock()
-			e.progress.add(string(v1alpha1.KindCodebaseQA) + " " + string(a.name))
-			return nil
-		})
-	}
-	return replies, group.Wait()
-}
-
-// atOnce is how many questions are asked at the same time. A CPU is no faster
-// with several.
-func (e *evaluation) atOnce() int {
-	if e.env.Spec.Recipe.Engine == v1alpha1.EngineVLLM && e.env.Spec.Recipe.EngineDevice != v1alpha1.DeviceCPU {
-		return gpuRequests
-	}
-	return 1
-}
-
-func prompt(name v1alpha1.ArmName, project string, question recall.Question) []task.Message {
-	if name == v1alpha1.ArmBase {
-		return recall.BasePrompt(project, question)
-	}
-	return recall.ExpertPrompt(question)
-}
-
-// kindRecord is the compact record of the kind.
-func (q *questions) kindRecord(arms []arm) v1alpha1.KindRecord {
+// head implements kind.
+func (q *questions) head() v1alpha1.KindRecord {
 	kinds := q.kinds()
 	record := v1alpha1.KindRecord{Name: v1alpha1.KindCodebaseQA}
 	var guess, majority float64
@@ -147,14 +77,6 @@ func (q *questions) kindRecord(arms []arm) v1alpha1.KindRecord {
 	}
 	record.GuessPermille = permille(guess, len(kinds))
 	record.MajorityPermille = permille(majority, len(kinds))
-	var groups strings.Builder
-	for _, question := range q.asked {
-		groups.WriteByte('A' + byte(slices.Index(kinds, question.Kind)))
-	}
-	record.Groups = groups.String()
-	for _, a := range arms {
-		record.Arms = append(record.Arms, v1alpha1.ArmRecord{Name: a.name, Successes: successes(q.replies[a.name], func(r reply) bool { return r.Correct })})
-	}
 	return record
 }
 
@@ -172,13 +94,88 @@ func permille(sum float64, n int) int32 {
 	return int32(1000*sum/float64(n) + 0.5)
 }
 
-func successes[T any](results []T, solved func(T) bool) string {
-	text := make([]byte, len(results))
-	for i, result := range results {
-		text[i] = '0'
-		if solved(result) {
-			text[i] = '1'
-		}
+// tasks implements kind.
+func (q *questions) tasks() []item {
+	items := make([]item, 0, len(q.asked)+len(q.composed))
+	for _, question := range slices.Concat(q.asked, q.composed) {
+		// A question's id starts with its fact's, which is the unit that is taught.
+		fact, _, _ := strings.Cut(question.ID, "-")
+		items = append(items, item{
+			id: question.ID, group: string(question.Kind), cluster: fact, text: question.Text, gold: question.Answer, extra: question.Composed,
+		})
 	}
-	return string(text)
+	return items
+}
+
+// question is the one with a task's number.
+func (q *questions) question(task int) recall.Question {
+	if task < len(q.asked) {
+		return q.asked[task]
+	}
+	return q.composed[task-len(q.asked)]
+}
+
+// identity implements kind.
+func (q *questions) identity() []any {
+	return []any{v1alpha1.SamplingGreedy, engine.SamplingVersion, answerTokens, q.project}
+}
+
+// sampled implements kind: questions are answered greedily.
+func (q *questions) sampled() bool { return false }
+
+// atOnce implements kind. A CPU is no faster with several.
+func (q *questions) atOnce() int {
+	r := q.evaluation.env.Spec.Recipe
+	if r.Engine == v1alpha1.EngineVLLM && r.EngineDevice != v1alpha1.DeviceCPU {
+		return gpuRequests
+	}
+	return 1
+}
+
+// try implements kind.
+func (q *questions) try(ctx context.Context, who arm, task int) (attempt, error) {
+	question := q.question(task)
+	return q.ask(ctx, who, question, prompt(who.name, q.project, question))
+}
+
+func (q *questions) ask(ctx context.Context, who arm, question recall.Question, messages []task.Message) (attempt, error) {
+	started := time.Now()
+	answer, err := q.evaluation.chat(who, v1alpha1.SamplingGreedy, answerTokens).Ask(ctx, messages)
+	return attempt{
+		Answer: answer.Text, Correct: recall.Score(question.Answer, answer.Text),
+		Tokens: answer.CompletionTokens, PromptTokens: answer.PromptTokens, Elapsed: time.Since(started),
+	}, err
+}
+
+func prompt(name v1alpha1.ArmName, project string, question recall.Question) []task.Message {
+	if name == v1alpha1.ArmBase {
+		return recall.BasePrompt(project, question)
+	}
+	return recall.ExpertPrompt(question)
+}
+
+// known and nothing implement kind.
+func (q *questions) known(task int) attempt   { return q.compared(task, q.question(task).Answer) }
+func (q *questions) nothing(task int) attempt { return q.compared(task, "") }
+
+func (q *questions) compared(task int, answer string) attempt {
+	return attempt{Answer: answer, Correct: recall.Score(q.question(task).Answer, answer)}
+}
+
+// refused implements kind: facts that do not compare are counted apart.
+func (q *questions) refused() map[string]int { return nil }
+
+// describe implements kind.
+func (q *questions) describe(r *report.Kind) {
+	r.Measures = measuresQA
+	r.Sampling = report.Sampling{Name: v1alpha1.SamplingGreedy, Version: engine.SamplingVersion, MaxTokens: answerTokens}
+	for i, g := range r.Groups {
+		b := q.baseline[recall.Kind(g.Name)]
+		r.Groups[i].Guess, r.Groups[i].Majority = percentOf(b.Guess), percentOf(b.Majority)
+	}
+}
+
+func percentOf(share float64) *float64 {
+	percent := 100 * share
+	return &percent
 }

@@ -6,19 +6,11 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 
 	"github.com/repoexpert/operator/api/v1alpha1"
-	"github.com/repoexpert/operator/internal/agent"
 	"github.com/repoexpert/operator/internal/artifact"
-	"github.com/repoexpert/operator/internal/engine"
-	"github.com/repoexpert/operator/internal/recall"
 	"github.com/repoexpert/operator/internal/report"
-)
-
-// What the kinds measure.
-const (
-	measuresQA    = recall.ScoreLabel + ", asked closed-book in wordings that were never trained; no evidence of repair skill"
-	measuresMasks = "held-out functions, written by an agent and graded by the tests that cover them"
 )
 
 // writeReport writes the report for programs and for people.
@@ -50,26 +42,31 @@ func (e *evaluation) report() report.Report {
 			BaseModel: spec.Recipe.BaseModel.Name, BaseRevision: spec.Recipe.BaseModel.Revision,
 			Engine: spec.Recipe.Engine, Device: spec.Recipe.EngineDevice,
 		},
-		Holdout: report.Holdout{Protocol: holdout(spec.Recipe.Evaluation.Holdout), Percent: spec.Recipe.Evaluation.HoldoutPercent},
-		Seen:    e.seen, Training: e.training, Record: e.record(),
+		Holdout:  report.Holdout{Protocol: holdout(spec.Recipe.Evaluation.Holdout), Percent: spec.Recipe.Evaluation.HoldoutPercent},
+		Training: e.training, Record: e.record(),
+	}
+	for _, a := range e.arms {
+		if found := e.reused[a.name]; found != nil {
+			r.Reused = append(r.Reused, report.Reused{Arm: a.name, AskedAgain: found.askedAgain, Drifted: found.drifted})
+		}
+		if seen, trained := e.seen[a.name]; trained {
+			r.Seen = append(r.Seen, report.Seen{Arm: a.name, Facts: len(seen.Facts), Tasks: len(seen.Tasks), Clusters: len(seen.Clusters)})
+		}
 	}
 	if spec.Served != nil {
 		r.Run.ServedCommit = spec.Served.Commit
 	}
-	if e.qa != nil {
-		r.Holdout.NotCompared = e.qa.notCompared
-	}
-	if e.masks != nil {
-		r.Holdout.Refused = e.masks.refused
-	}
-	for _, record := range r.Record.Kinds {
-		kind := report.NewKind(record)
-		if record.Name == v1alpha1.KindCodebaseQA {
-			e.qa.describe(&kind, e.arms)
-		} else {
-			e.masks.describe(&kind, spec.Recipe.Evaluation.Agent.Sampling)
+	for _, k := range e.kinds {
+		if q, closedBook := k.kind.(*questions); closedBook {
+			r.Holdout.NotCompared = q.notCompared
 		}
-		r.Kinds = append(r.Kinds, kind)
+		for reason, n := range k.refused() {
+			if r.Holdout.Refused == nil {
+				r.Holdout.Refused = map[string]int{}
+			}
+			r.Holdout.Refused[reason] += n
+		}
+		r.Kinds = append(r.Kinds, k.report(k.record(e.armNames())))
 	}
 	return r
 }
@@ -90,123 +87,101 @@ func (e *evaluation) readTraining(folder string) error {
 	return nil
 }
 
-// describe adds to the scores what else is known of the questions.
-func (q *questions) describe(k *report.Kind, arms []arm) {
-	k.Measures = measuresQA
-	k.Sampling = report.Sampling{Name: v1alpha1.SamplingGreedy, Version: engine.SamplingVersion, MaxTokens: answerTokens}
-	for i, g := range k.Groups {
-		b := q.baseline[recall.Kind(g.Name)]
-		k.Groups[i].Guess, k.Groups[i].Majority = percentOf(b.Guess), percentOf(b.Majority)
-	}
-	for i, a := range k.Arms {
-		k.Arms[i].Effort = effortOf(q.replies[a.Name]).PerSolved(a.Solved)
-	}
-	for _, a := range arms {
-		if replies := q.composedReplies[a.name]; len(replies) > 0 {
-			solved := count(replies, func(r reply) bool { return r.Correct })
-			k.Compositions = append(k.Compositions, report.Arm{Name: a.name, Score: report.NewScore(solved, len(replies))})
+// report adds to the kind's scores what else is known of its tasks.
+func (k *asked) report(record v1alpha1.KindRecord) report.Kind {
+	r := report.NewKind(record)
+	r.Variant = k.variant
+	k.describe(&r)
+	scored := k.scored()
+	for i, a := range r.Arms {
+		if a.Name != v1alpha1.ArmGold && a.Name != v1alpha1.ArmNoop {
+			r.Arms[i].Effort = effortOf(slices.Concat(k.attempts[a.Name][:scored]...)).PerSolved(a.Solved)
+			if extra := k.attempts[a.Name][scored:]; len(extra) > 0 {
+				r.Compositions = append(r.Compositions, report.Arm{Name: a.Name, Score: report.NewScore(solved(slices.Concat(extra...)), len(extra))})
+			}
 		}
 	}
-	for i, question := range q.asked[:min(len(q.asked), report.MaxTasks)] {
-		t := report.Task{
-			ID: question.ID, Group: string(question.Kind), Text: report.Bound(question.Text), Gold: report.Bound(question.Answer),
+	for i, t := range k.tasks()[:min(scored, report.MaxTasks)] {
+		told := report.Task{ID: t.id, Group: t.group, Text: report.Bound(t.text), Gold: report.Bound(t.gold)}
+		for _, a := range r.Arms {
+			told.Results = append(told.Results, resultOf(k.attempts[a.Name][i], a.Name, i < report.MaxExcerpts))
 		}
-		for _, a := range arms {
-			r := q.replies[a.name][i]
-			t.Results = append(t.Results, report.Result{Arm: a.name, Solved: r.Correct, Answer: report.Bound(r.Text), Tokens: r.PromptTokens + r.Tokens})
-		}
-		k.Tasks = append(k.Tasks, t)
+		r.Tasks = append(r.Tasks, told)
 	}
-	k.TasksLeftOut = len(q.asked) - len(k.Tasks)
-}
-
-func percentOf(share float64) *float64 {
-	percent := 100 * share
-	return &percent
-}
-
-func effortOf(replies []reply) report.Effort {
-	var e report.Effort
-	for _, r := range replies {
-		e.Seconds += r.Elapsed.Seconds()
-		e.PromptTokens += r.PromptTokens
-		e.CompletionTokens += r.Tokens
-	}
-	return e
-}
-
-// describe adds to the scores what else is known of the episodes.
-func (m *implementations) describe(k *report.Kind, sampling v1alpha1.Sampling) {
-	k.Measures = measuresMasks
-	k.Sampling = report.Sampling{
-		Name: sampling, Version: engine.SamplingVersion, MaxTokens: m.profile.MaxTokensPerTurn,
-		Agent: m.profile.Name, MaxTurns: m.profile.MaxSteps,
-	}
-	for i, a := range k.Arms {
-		if effort, asked := episodesOf(m.results[a.Name]); asked {
-			k.Arms[i].Effort = effort.PerSolved(a.Solved)
-		}
-	}
-	for i, masked := range m.tasks[:min(len(m.tasks), report.MaxTasks)] {
-		t := report.Task{ID: masked.Mask.ID, Text: report.Bound(masked.Mask.Name + " in " + masked.Mask.Path)}
-		for _, a := range k.Arms {
-			t.Results = append(t.Results, resultOf(a.Name, m.results[a.Name][i], i < report.MaxExcerpts))
-		}
-		k.Tasks = append(k.Tasks, t)
-	}
-	k.TasksLeftOut = len(m.tasks) - len(k.Tasks)
-}
-
-// episodesOf sums up an arm's episodes; controls have none.
-func episodesOf(outcomes []outcome) (report.Effort, bool) {
-	effort := report.Effort{Episodes: &report.Episodes{Endings: map[string]int{}}}
-	asked := false
-	for _, o := range outcomes {
-		t := o.Transcript
-		if t == nil {
-			continue
-		}
-		asked = true
-		effort.Seconds += o.Elapsed.Seconds()
-		effort.PromptTokens += int64(t.Usage.PromptTokens)
-		effort.CompletionTokens += int64(t.Usage.CompletionTokens)
-		effort.Episodes.Turns += t.Steps
-		effort.Episodes.FormatErrors += t.FormatErrors
-		effort.Episodes.Endings[string(t.Status)]++
-		if t.Submission == "" {
-			effort.Episodes.EmptySubmissions++
-		}
-	}
-	return effort, asked
-}
-
-func resultOf(name v1alpha1.ArmName, o outcome, excerpt bool) report.Result {
-	r := report.Result{Arm: name, Solved: o.Grade.Resolved, Reason: string(o.Grade.Reason)}
-	if o.Transcript == nil {
-		return r
-	}
-	r.Turns, r.Ending = o.Transcript.Steps, string(o.Transcript.Status)
-	r.Tokens = int64(o.Transcript.Usage.PromptTokens + o.Transcript.Usage.CompletionTokens)
-	if excerpt {
-		r.Excerpt = excerptOf(o.Transcript)
-	}
+	r.TasksLeftOut, r.Refused = scored-len(r.Tasks), k.refused()
 	return r
 }
 
-func excerptOf(t *agent.Transcript) []report.Turn {
-	turns := make([]report.Turn, 0, len(t.Messages))
-	for _, m := range t.Messages {
-		turns = append(turns, report.Turn{Role: string(m.Role), Text: m.Content})
-	}
-	return report.Excerpt(turns)
-}
-
-func count[T any](results []T, solved func(T) bool) int {
+func solved(attempts []attempt) int {
 	n := 0
-	for _, r := range results {
-		if solved(r) {
+	for _, a := range attempts {
+		if a.Correct {
 			n++
 		}
 	}
 	return n
+}
+
+// effortOf sums up what a model's attempts took.
+func effortOf(attempts []attempt) report.Effort {
+	var e report.Effort
+	for _, a := range attempts {
+		e.Seconds += a.Elapsed.Seconds()
+		e.PromptTokens += a.PromptTokens
+		e.CompletionTokens += a.Tokens
+		if a.Status == "" {
+			continue
+		}
+		if e.Episodes == nil {
+			e.Episodes = &report.Episodes{Endings: map[string]int{}}
+		}
+		e.Episodes.Episodes++
+		e.Episodes.Turns += a.Steps
+		e.Episodes.MeanTurns = float64(e.Episodes.Turns) / float64(e.Episodes.Episodes)
+		if a.Grade != nil {
+			e.Episodes.RightFileEarly = added(e.Episodes.RightFileEarly, a.RightFile > 0 && a.RightFile <= report.EarlyTurns)
+		}
+		e.Episodes.FormatErrors += a.FormatErrors
+		e.Episodes.Endings[string(a.Status)]++
+		if a.Answer == "" {
+			e.Episodes.EmptySubmissions++
+		}
+	}
+	return e
+}
+
+// added counts one more where it is so.
+func added(count *int, so bool) *int {
+	n := 0
+	if count != nil {
+		n = *count
+	}
+	if so {
+		n++
+	}
+	return &n
+}
+
+// resultOf is what the report tells of an arm's tries at one task: how often they
+// solved it, and the first of them. What an episode submitted is a patch, which is
+// too long for it.
+func resultOf(tries []attempt, name v1alpha1.ArmName, excerpt bool) report.Result {
+	a := tries[0]
+	r := report.Result{Arm: name, Solved: a.Correct, Tokens: a.PromptTokens + a.Tokens, Turns: a.Steps, Ending: string(a.Status)}
+	if len(tries) > 1 {
+		r.SolvedRollouts, r.Rollouts = solved(tries), len(tries)
+	}
+	if a.Grade != nil {
+		r.Reason = string(a.Grade.Reason)
+	} else {
+		r.Answer = report.Bound(a.Answer)
+	}
+	if excerpt && len(a.Messages) > 0 {
+		turns := make([]report.Turn, 0, len(a.Messages))
+		for _, m := range a.Messages {
+			turns = append(turns, report.Turn{Role: string(m.Role), Text: m.Content})
+		}
+		r.Excerpt = report.Excerpt(turns)
+	}
+	return r
 }

@@ -47,6 +47,11 @@ func (w *world) checkReport(folder string, facts int) {
 	if len(qa.Tasks) != facts || qa.Tasks[0].Gold != qa.Tasks[0].Results[1].Answer || qa.Sampling.Name != v1alpha1.SamplingGreedy {
 		w.t.Errorf("tasks %+v", qa.Tasks)
 	}
+	open := r.Kinds[2]
+	if open.Name != v1alpha1.KindCodebaseQA || open.Variant != openBook || open.Arms[1].Solved != openBookAsked || open.Arms[0].Solved != 0 ||
+		open.Arms[2].Solved != openBookAsked || open.Arms[3].Solved != 0 || strings.TrimSpace(open.Tasks[0].Results[1].Answer) != open.Tasks[0].Gold || len(open.Tasks[0].Results[1].Excerpt) == 0 {
+		w.t.Errorf("open book %+v", open)
+	}
 	episodes := masks.Arms[1].Effort.Episodes
 	if masks.Arms[2].Effort != nil || episodes.Endings[string(agent.Submitted)] != 2 || episodes.EmptySubmissions != 0 || masks.Arms[0].Effort.Episodes.EmptySubmissions != 2 {
 		w.t.Errorf("episodes %+v", episodes)

@@ -3,6 +3,7 @@ package evaluate
 import (
 	"context"
 	"encoding/json"
+	"io/fs"
 	"log/slog"
 	"maps"
 	"net"
@@ -13,6 +14,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"testing/fstest"
 	"time"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -25,7 +27,6 @@ import (
 	"github.com/repoexpert/operator/internal/language/conformance"
 	"github.com/repoexpert/operator/internal/recall"
 	"github.com/repoexpert/operator/internal/recipe"
-	"github.com/repoexpert/operator/internal/snapshot"
 	"github.com/repoexpert/operator/internal/stage"
 	"github.com/repoexpert/operator/internal/stage/plan"
 	"github.com/repoexpert/operator/internal/task"
@@ -65,23 +66,29 @@ type world struct {
 	stage   Stage
 	facts   []recall.Fact
 	masks   []task.Mask
+	commits []string
 	out     *strings.Builder
 	loads   *[][]engine.Model
 	answers func(model string, messages []task.Message) string
 }
 
-// template is a volume with snapshot, plan and models, made once: the library's
-// tests run several times for a plan.
-var template struct {
+// templates are volumes with snapshot, plan and models, by the share that is held
+// out, each made once: the library's tests run several times for a plan.
+var templates struct {
 	sync.Mutex
-	folder string
-	inputs map[string]string
+	made map[int32]template
+}
+
+type template struct {
+	folder  string
+	inputs  map[string]string
+	commits []string
 }
 
 func TestMain(m *testing.M) {
 	code := m.Run()
-	if template.folder != "" {
-		_ = os.RemoveAll(template.folder)
+	for _, made := range templates.made {
+		_ = os.RemoveAll(made.folder)
 	}
 	os.Exit(code)
 }
@@ -120,17 +127,23 @@ func newWorld(t *testing.T, r v1alpha1.Recipe) *world {
 // copyTemplate gives the world a volume of its own.
 func (w *world) copyTemplate() {
 	w.t.Helper()
-	template.Lock()
-	defer template.Unlock()
-	if template.folder == "" {
-		w.makeTemplate()
+	templates.Lock()
+	defer templates.Unlock()
+	percent := w.env.Spec.Recipe.Evaluation.HoldoutPercent
+	made, known := templates.made[percent]
+	if !known {
+		made = w.makeTemplate()
+		if templates.made == nil {
+			templates.made = map[int32]template{}
+		}
+		templates.made[percent] = made
 	}
 	root := w.t.TempDir()
-	if err := os.CopyFS(root, os.DirFS(template.folder)); err != nil {
+	if err := os.CopyFS(root, os.DirFS(made.folder)); err != nil {
 		w.t.Fatal(err)
 	}
 	w.open(root)
-	w.env.Spec.Inputs = maps.Clone(template.inputs)
+	w.env.Spec.Inputs, w.commits = maps.Clone(made.inputs), made.commits
 }
 
 func (w *world) open(root string) {
@@ -141,7 +154,7 @@ func (w *world) open(root string) {
 	}
 }
 
-func (w *world) makeTemplate() {
+func (w *world) makeTemplate() template {
 	w.t.Helper()
 	root, err := os.MkdirTemp("", "evaluate-")
 	if err != nil {
@@ -149,7 +162,7 @@ func (w *world) makeTemplate() {
 	}
 	w.open(root)
 	keys := w.env.Spec.Keys
-	w.seal(keys.Output(v1alpha1.StageFetch), map[string][]byte{snapshot.TreeFile: conformance.Tar(w.t, os.DirFS(library))})
+	w.fetch(keys.Output(v1alpha1.StageFetch))
 	result, err := plan.Run(w.t.Context(), w.env)
 	if err != nil {
 		w.t.Fatal(err)
@@ -157,7 +170,64 @@ func (w *world) makeTemplate() {
 	w.env.Spec.Inputs[keys.Output(v1alpha1.StagePlan)] = result.ManifestDigest
 	w.seal(keys.BaseModelFolder(), map[string][]byte{"config.json": []byte("{}")})
 	w.seal(keys.Output(v1alpha1.StageTrain), modelFiles(w.t, recipe.Seen{}))
-	template.folder, template.inputs = root, w.env.Spec.Inputs
+	return template{root, w.env.Spec.Inputs, w.commits}
+}
+
+// fetch seals a snapshot with the library's history: a function was added, then
+// another one repaired, each with its tests.
+func (w *world) fetch(folder string) {
+	w.t.Helper()
+	const prices, tests = "src/bookshop/prices.py", "tests/unit/test_prices.py"
+	broken := w.before(os.DirFS(library), prices, "return net + tax", "", "return net")
+	broken = w.before(broken, tests, "([100], 107), ", "([100, 200]", "")
+	broken = w.before(broken, tests, ", ([100, 200], 321)", "", "")
+	without := w.before(broken, prices, "def discounted", "@overload", "")
+	without = w.before(without, "src/bookshop/__init__.py", "discounted, total", "", "total")
+	without = w.before(without, "src/bookshop/__init__.py", "\"discounted\", ", "", "")
+	without = w.before(without, tests, "import discounted, total", "", "import total")
+	without = w.before(without, tests, "@pytest.mark.parametrize(\"price\"", "def test_parse", "")
+	draft, err := w.env.Store.Begin(folder)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	w.commits = conformance.Snapshot(w.t, draft.Path(),
+		conformance.Commit{Message: "Prices", Tree: without},
+		conformance.Commit{Message: "Prices can be reduced\n\nA customer with a card pays less for every book.", Tree: broken},
+		conformance.Commit{Message: "Sums hold the tax\n\nCustomers paid too little when they bought several books.", Tree: os.DirFS(library)})
+	digest, err := draft.Seal(artifact.Manifest{Key: filepath.Base(folder)})
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	w.env.Spec.Inputs[folder] = digest
+}
+
+// before is a tree as it was: in a file, a text up to another one, or to its own
+// end, was something else.
+func (w *world) before(tree fs.FS, name, from, to, was string) fs.FS {
+	w.t.Helper()
+	copied := fstest.MapFS{}
+	err := fs.WalkDir(tree, ".", func(name string, entry fs.DirEntry, err error) error {
+		if err != nil || entry.IsDir() {
+			return err
+		}
+		content, err := fs.ReadFile(tree, name)
+		copied[name] = &fstest.MapFile{Data: content}
+		return err
+	})
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	text := string(copied[name].Data)
+	at := strings.Index(text, from)
+	if at < 0 || !strings.Contains(text[at:], to) {
+		w.t.Fatalf("%s does not hold %q before %q", name, from, to)
+	}
+	end := at + len(from)
+	if to != "" {
+		end = at + strings.Index(text[at:], to)
+	}
+	copied[name] = &fstest.MapFile{Data: []byte(text[:at] + was + text[end:])}
+	return copied
 }
 
 // modelFiles stand for a trained model: the weights are never read here.

@@ -6,32 +6,9 @@ import (
 	"strings"
 
 	"github.com/repoexpert/operator/internal/language"
+	"github.com/repoexpert/operator/internal/symptom"
 	"github.com/repoexpert/operator/internal/task"
 )
-
-const (
-	// headLines of a file hold what most files import and define first.
-	headLines = 40
-	// nearLines around a fault are what a reader sees of its surroundings.
-	nearLines = 40
-)
-
-// beside says whether lines that are in no function are where a reader of the
-// function at fault looks anyway: at the top of the file, or near the fault.
-func beside(lines task.Lines, faults []task.Lines) bool {
-	if len(faults) == 0 {
-		return false
-	}
-	if max(lines.Start, lines.End) <= headLines {
-		return true
-	}
-	for _, fault := range faults {
-		if lines.Start <= fault.End+nearLines && lines.End >= fault.Start-nearLines {
-			return true
-		}
-	}
-	return false
-}
 
 // view is lines of a file that a script has shown.
 type view struct {
@@ -47,20 +24,20 @@ type window func(e fileHunk) task.Lines
 func (r *repairer) windows() []window {
 	return []window{
 		func(e fileHunk) task.Lines {
-			return task.Lines{Start: e.Lines.Start - nearLines, End: e.Lines.End + nearLines}
+			return task.Lines{Start: e.Lines.Start - symptom.NearLines, End: e.Lines.End + symptom.NearLines}
 		},
-		func(fileHunk) task.Lines { return task.Lines{Start: 1, End: headLines} },
+		func(fileHunk) task.Lines { return task.Lines{Start: 1, End: symptom.HeadLines} },
 		r.classHead,
 	}
 }
 
 func (r *repairer) classHead(e fileHunk) task.Lines {
-	for _, p := range r.bug.routes.places {
-		if p.module.Path != e.path || p.definition.Kind != language.KindClass {
+	for _, p := range r.bug.routes.Places {
+		if p.Module.Path != e.path || p.Definition.Kind != language.KindClass {
 			continue
 		}
 		if lines := r.brokenLines(p); lines.Start <= e.Lines.Start && lines.End >= e.Lines.End {
-			return task.Lines{Start: lines.Start, End: lines.Start + headLines - 1}
+			return task.Lines{Start: lines.Start, End: lines.Start + symptom.HeadLines - 1}
 		}
 	}
 	return task.Lines{}
@@ -74,7 +51,7 @@ func (r *repairer) lookAround(of window) step {
 		for _, e := range r.edits {
 			lines := r.within(e.path, of(e))
 			shows := map[string]bool{}
-			words(shows, language.Text(r.bug.task.Broken[e.path], lines.Start, lines.End))
+			symptom.Words(shows, language.Text(r.bug.task.Broken[e.path], lines.Start, lines.End))
 			for _, name := range unseen {
 				if shows[name] {
 					return r.read(s, view{e.path, lines})
@@ -96,8 +73,8 @@ func (r *repairer) lookAt(n int) step {
 			}
 		}
 		lines := task.Lines{Start: e.Lines.Start - contextLines, End: e.Lines.End + contextLines}
-		if e.Lines.End <= headLines {
-			lines = task.Lines{Start: 1, End: headLines}
+		if e.Lines.End <= symptom.HeadLines {
+			lines = task.Lines{Start: 1, End: symptom.HeadLines}
 		}
 		return r.read(s, view{e.path, r.within(e.path, lines)})
 	}

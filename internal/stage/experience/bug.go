@@ -11,6 +11,7 @@ import (
 	"github.com/repoexpert/operator/internal/grading"
 	"github.com/repoexpert/operator/internal/history"
 	"github.com/repoexpert/operator/internal/language"
+	"github.com/repoexpert/operator/internal/symptom"
 	"github.com/repoexpert/operator/internal/task"
 )
 
@@ -25,11 +26,9 @@ type bug struct {
 	grader *grading.Grader
 	// tree and routes are those of the fixed tree.
 	tree   grading.Source
-	routes *routes
+	routes *symptom.Routes
 	// commit of the tree.
 	commit string
-	// message is what the first failing test says.
-	message string
 	// label is what the verification showed.
 	label task.Bug
 }
@@ -110,7 +109,6 @@ func (w *workshop) check(ctx context.Context, replay task.Replay) (bug, time.Dur
 	if code != "" {
 		code = "bug-" + code
 	}
-	b.message = b.task.Message
 	if err == nil && code == "" {
 		b.label = b.labelled()
 	}
@@ -123,9 +121,9 @@ func (b bug) labelled() task.Bug {
 	for _, mutation := range b.replay.Mutations {
 		label.Operators = append(label.Operators, mutation.Operator)
 	}
-	faulty, known := b.faulty()
-	if s, found := b.symptom(); known && found {
-		label.NamesFault = slices.ContainsFunc(faulty, func(p place) bool { return p.id() == s.entry.id() })
+	faulty, known := b.routes.Faulty(b.task)
+	if s, found := b.routes.Symptom(b.task); known && found {
+		label.NamesFault = slices.ContainsFunc(faulty, func(p symptom.Place) bool { return p.ID() == s.Entry.ID() })
 	}
 	return label
 }
@@ -161,7 +159,7 @@ func (w *workshop) atCommit(ctx context.Context, replay task.Replay) (bug, time.
 		return bug{}, cpu, "gold-" + string(reason), err
 	}
 	config.Baseline = baseline
-	b := bug{replay: replay, grader: grading.New(config), tree: tree, routes: newRoutes(inventory), commit: replay.Commit}
+	b := bug{replay: replay, grader: grading.New(config), tree: tree, routes: symptom.NewRoutes(inventory), commit: replay.Commit}
 	b.task, err = b.grader.Replaced(replay.ID, replay.Broken, baseline.Stable)
 	return b, cpu, "", err
 }
@@ -225,4 +223,15 @@ func fewPassToPass(t grading.Task) bool { return len(t.PassToPass) < enoughPassT
 // verification says what was executed.
 func (b bug) verification(end string) string {
 	return fmt.Sprintf("%s: %d tests fail with the bug, %d others pass; %s", b.replay.Kind, len(b.task.FailToPass), len(b.task.PassToPass), end)
+}
+
+// issue is the text of a bug's task.
+func (b bug) issue(s symptom.Symptom, th *thoughts) string {
+	return s.Issue(b.task, b.replay.Issue, symptom.Wording{
+		Bare:  func(place string) string { return th.say("issue", "{name}", place) },
+		Place: func(place string) string { return th.say("issue place", "{name}", place) },
+		Message: func(place, message string) string {
+			return th.say("issue with message", "{name}", place, "{message}", message)
+		},
+	})
 }

@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/repoexpert/operator/internal/language"
+	"github.com/repoexpert/operator/internal/symptom"
 	"github.com/repoexpert/operator/internal/task"
 )
 
@@ -170,7 +171,7 @@ func (e *explorer) outlined(output string) {
 
 func (e *explorer) define(file string, symbols []string, text string) {
 	shown := map[string]bool{}
-	words(shown, text)
+	symptom.Words(shown, text)
 	for _, symbol := range symbols {
 		name := symbol[strings.LastIndexByte(symbol, '.')+1:]
 		if shown[name] && name != e.short() && !slices.Contains(e.defined[file], name) {

@@ -9,6 +9,7 @@ import (
 	"github.com/repoexpert/operator/internal/agent"
 	"github.com/repoexpert/operator/internal/grading"
 	"github.com/repoexpert/operator/internal/language"
+	"github.com/repoexpert/operator/internal/symptom"
 	"github.com/repoexpert/operator/internal/task"
 )
 
@@ -135,7 +136,7 @@ func (i *implementer) read(s *script, last result) turn {
 	}
 	commands := []string{fmt.Sprintf("sed -n '%d,%dp' %s", header.Start, header.End, i.path())}
 	if i.atOnce {
-		words(s.seen, language.Text(i.task.Gap(), header.Start, header.End))
+		symptom.Words(s.seen, language.Text(i.task.Gap(), header.Start, header.End))
 		if search := i.uses(s, last); search.command != "" {
 			commands = append(commands, search.command)
 		}

@@ -9,6 +9,7 @@ import (
 	"github.com/repoexpert/operator/internal/grading"
 	"github.com/repoexpert/operator/internal/language"
 	"github.com/repoexpert/operator/internal/patch"
+	"github.com/repoexpert/operator/internal/symptom"
 	"github.com/repoexpert/operator/internal/task"
 )
 
@@ -26,7 +27,7 @@ const (
 // wrong first edit where the task is chosen for one, and without.
 func (w *workshop) repair(ctx context.Context, b bug) (outcome, error) {
 	th := w.repairThoughts(b)
-	s, ok := b.symptom()
+	s, ok := b.routes.Symptom(b.task)
 	if !ok && (w.teacher == nil || b.replay.Issue == "") {
 		return reject("no-route", "", 0), nil
 	}
@@ -128,7 +129,7 @@ func wrongText(t grading.Task, edits []fileHunk, slip language.Mutation) (hunk i
 }
 
 // repairing plays one script and grades its submission.
-func (w *workshop) repairing(ctx context.Context, b bug, s symptom, edits []fileHunk, wrong *wrongRepair, th *thoughts) (outcome, error) {
+func (w *workshop) repairing(ctx context.Context, b bug, s symptom.Symptom, edits []fileHunk, wrong *wrongRepair, th *thoughts) (outcome, error) {
 	var shown []string
 	command := ""
 	if wrong != nil {

@@ -7,6 +7,7 @@ import (
 	"github.com/repoexpert/operator/internal/agent"
 	"github.com/repoexpert/operator/internal/language"
 	"github.com/repoexpert/operator/internal/patch"
+	"github.com/repoexpert/operator/internal/symptom"
 	"github.com/repoexpert/operator/internal/task"
 )
 
@@ -16,12 +17,12 @@ const repairSearches = 2
 // repairer plans the turns that find a bug and repair it.
 type repairer struct {
 	bug     bug
-	symptom symptom
+	symptom symptom.Symptom
 	edits   []fileHunk
 	wrong   *wrongRepair
 	dialect language.Dialect
 	// at is the place whose text was shown last, views all that was shown.
-	at    place
+	at    symptom.Place
 	views []view
 }
 
@@ -31,12 +32,12 @@ func (r *repairer) script(th *thoughts) *script {
 		steps = append(steps, r.run)
 	}
 	visited := map[string]bool{}
-	for _, way := range r.symptom.ways {
+	for _, way := range r.symptom.Ways {
 		for i, p := range way {
-			if visited[p.id()] {
+			if visited[p.ID()] {
 				continue
 			}
-			visited[p.id()] = true
+			visited[p.ID()] = true
 			last := i == len(way)-1
 			steps = append(steps, r.find(p, i == 0), r.show(p, last))
 		}
@@ -61,8 +62,8 @@ func (r *repairer) script(th *thoughts) *script {
 	return &script{steps: append(steps, r.submit), seen: map[string]bool{}, thoughts: th}
 }
 
-func (r *repairer) slots(p place) []string {
-	return []string{"{name}", "`" + p.definition.SimpleName() + "`", "{path}", p.module.Path}
+func (r *repairer) slots(p symptom.Place) []string {
+	return []string{"{name}", "`" + p.Definition.SimpleName() + "`", "{path}", p.Module.Path}
 }
 
 // run runs the shown test before anything else.
@@ -71,18 +72,18 @@ func (r *repairer) run(s *script, _ result) turn {
 }
 
 // find searches for the definition of a place that a text or code named.
-func (r *repairer) find(p place, first bool) step {
+func (r *repairer) find(p symptom.Place, first bool) step {
 	return func(s *script, _ result) turn {
-		if !s.seen[p.definition.SimpleName()] {
-			return s.fail("not-causal", p.definition.Name)
+		if !s.seen[p.Definition.SimpleName()] {
+			return s.fail("not-causal", p.Definition.Name)
 		}
 		situation := "follow"
 		if first {
 			situation = "locate"
 		}
-		pattern := language.Quote(r.dialect.DefinitionPattern(p.definition))
-		where := fmt.Sprintf("grep -nw %s %s", pattern, language.Quote(p.module.Path))
-		if !s.seen[baseName(p.module.Path)] {
+		pattern := language.Quote(r.dialect.DefinitionPattern(p.Definition))
+		where := fmt.Sprintf("grep -nw %s %s", pattern, language.Quote(p.Module.Path))
+		if !s.seen[baseName(p.Module.Path)] {
 			where = fmt.Sprintf("grep -rnw %s --include='%s' .", pattern, r.dialect.SourceGlob())
 		}
 		return turn{thought: s.thoughts.say(situation, r.slots(p)...), command: where}
@@ -99,29 +100,29 @@ func baseName(path string) string {
 
 // show reads the text of a place; of a long one that is at fault, what is around
 // the fault, and of another its beginning.
-func (r *repairer) show(p place, atFault bool) step {
+func (r *repairer) show(p symptom.Place, atFault bool) step {
 	return func(s *script, _ result) turn {
 		r.at = p
 		lines := r.brokenLines(p)
 		if lines.End-lines.Start >= wholeLines {
 			if atFault {
-				lines = r.aroundFault(p.module.Path, lines)
+				lines = r.aroundFault(p.Module.Path, lines)
 			} else {
 				lines.End = lines.Start + wholeLines - 1
 			}
 		}
-		r.views = append(r.views, view{p.module.Path, lines})
-		command := fmt.Sprintf("sed -n '%d,%dp' %s", lines.Start, lines.End, language.Quote(p.module.Path))
+		r.views = append(r.views, view{p.Module.Path, lines})
+		command := fmt.Sprintf("sed -n '%d,%dp' %s", lines.Start, lines.End, language.Quote(p.Module.Path))
 		return turn{thought: s.thoughts.say("inspect", r.slots(p)...), command: command}
 	}
 }
 
 // brokenLines are the lines of a place in the broken tree.
-func (r *repairer) brokenLines(p place) task.Lines {
-	lines := task.Lines{Start: p.definition.StartLine, End: p.definition.EndLine}
+func (r *repairer) brokenLines(p symptom.Place) task.Lines {
+	lines := task.Lines{Start: p.Definition.StartLine, End: p.Definition.EndLine}
 	shift := func(line int) int {
 		moved := line
-		for _, hunk := range patch.Hunks(r.bug.task.Fixed[p.module.Path], r.bug.task.Broken[p.module.Path]) {
+		for _, hunk := range patch.Hunks(r.bug.task.Fixed[p.Module.Path], r.bug.task.Broken[p.Module.Path]) {
 			if hunk.Lines.Start <= line {
 				moved += len(hunk.Text) - (hunk.Lines.End - hunk.Lines.Start + 1)
 			}
@@ -191,7 +192,7 @@ func (r *repairer) check(s *script, last result) turn {
 	if r.wrong != nil {
 		return turn{thought: s.thoughts.say("test"), command: r.wrong.command}
 	}
-	return turn{thought: s.thoughts.say("import", "{path}", r.edits[0].path), command: r.dialect.CheckCommand(r.at.module)}
+	return turn{thought: s.thoughts.say("import", "{path}", r.edits[0].path), command: r.dialect.CheckCommand(r.at.Module)}
 }
 
 // again corrects the wrong hunk once the test failed.

@@ -6,9 +6,9 @@ import (
 	"fmt"
 	"strconv"
 	"strings"
-	"unicode"
 
 	"github.com/repoexpert/operator/internal/agent"
+	"github.com/repoexpert/operator/internal/symptom"
 	"github.com/repoexpert/operator/internal/task"
 )
 
@@ -50,7 +50,7 @@ var errScript = errors.New("the script cannot go on")
 // Next implements agent.Model.
 func (s *script) Next(_ context.Context, messages []task.Message) (string, agent.Usage, error) {
 	observed := messages[len(messages)-1].Content
-	words(s.seen, observed)
+	symptom.Words(s.seen, observed)
 	last := parseObservation(observed)
 	for len(s.steps) > 0 && s.code == "" {
 		next := s.steps[0](s, last)
@@ -103,10 +103,3 @@ func numbered(output string) map[int]string {
 }
 
 func joined(lines []string) string { return strings.Join(lines, "\n") }
-
-// words adds every word of a text to a set.
-func words(set map[string]bool, text string) {
-	for word := range strings.FieldsFuncSeq(text, func(r rune) bool { return r != '_' && !unicode.IsLetter(r) && !unicode.IsDigit(r) }) {
-		set[word] = true
-	}
-}

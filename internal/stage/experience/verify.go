@@ -158,7 +158,7 @@ func (w *workshop) replayBug(ctx context.Context, replays []task.Replay, sample 
 	if err != nil {
 		return Replay{}, err
 	}
-	s, ok := b.symptom()
+	s, ok := b.routes.Symptom(b.task)
 	if code != "" || !ok {
 		return Replay{}, fmt.Errorf("%w: bug %s is rejected now: %s", ErrNotReplayable, sample.Meta.TaskID, code)
 	}

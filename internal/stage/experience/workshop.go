@@ -15,6 +15,7 @@ import (
 	"github.com/repoexpert/operator/internal/sandbox"
 	"github.com/repoexpert/operator/internal/snapshot"
 	"github.com/repoexpert/operator/internal/stage"
+	"github.com/repoexpert/operator/internal/symptom"
 	"github.com/repoexpert/operator/internal/task"
 	"github.com/repoexpert/operator/internal/teacher"
 )
@@ -32,7 +33,7 @@ type workshop struct {
 	dialect  language.Dialect
 	snapshot *snapshot.Snapshot
 	symbols  *symbols
-	routes   *routes
+	routes   *symptom.Routes
 	profile  agent.Profile
 	commit   string
 	seed     uint64
@@ -57,7 +58,7 @@ func newWorkshop(env stage.Env, p *plan, adapter language.Adapter) *workshop {
 	}
 	return &workshop{
 		box: env.Agent, snapshot: p.snapshot, profile: profile, commit: p.commit, seed: uint64(experience.Seed), log: env.Log,
-		symbols: newSymbols(p.snapshot, p.inventory), dialect: adapter.Dialect(), routes: newRoutes(p.inventory),
+		symbols: newSymbols(p.snapshot, p.inventory), dialect: adapter.Dialect(), routes: symptom.NewRoutes(p.inventory),
 		grading: config, grader: grading.New(config), history: p.history,
 	}
 }

@@ -9,6 +9,7 @@ import (
 
 	"github.com/repoexpert/operator/internal/agent"
 	"github.com/repoexpert/operator/internal/language"
+	"github.com/repoexpert/operator/internal/symptom"
 )
 
 const (
@@ -22,7 +23,7 @@ const (
 // submits.
 func (w *workshop) writeTest(ctx context.Context, b bug) (outcome, error) {
 	th := w.testThoughts(b)
-	s, ok := b.symptom()
+	s, ok := b.routes.Symptom(b.task)
 	if !ok && (w.teacher == nil || b.replay.Issue == "") {
 		return reject("no-route", "", 0), nil
 	}
@@ -51,7 +52,7 @@ func (w *workshop) writeTest(ctx context.Context, b bug) (outcome, error) {
 }
 
 // writing plays one script and grades its submission.
-func (w *workshop) writing(ctx context.Context, b bug, s symptom, known knownTest, slip bool, th *thoughts) (outcome, error) {
+func (w *workshop) writing(ctx context.Context, b bug, s symptom.Symptom, known knownTest, slip bool, th *thoughts) (outcome, error) {
 	tree, err := w.agentTree(ctx, b.grader, b.task, nil)
 	if err != nil {
 		return outcome{}, err
@@ -98,9 +99,9 @@ type knownTest struct {
 
 // knownTest finds the text of the test that shows a symptom. The code says why a
 // script cannot write it.
-func (w *workshop) knownTest(b bug, s symptom, th *thoughts) (knownTest, string, error) {
-	file, name := language.SplitTest(s.test)
-	test, found := b.routes.find(file, name)
+func (w *workshop) knownTest(b bug, s symptom.Symptom, th *thoughts) (knownTest, string, error) {
+	file, name := language.SplitTest(s.Test)
+	test, found := b.routes.Find(file, name)
 	if !found {
 		return knownTest{}, "test-unknown", nil
 	}
@@ -127,7 +128,7 @@ func (w *workshop) knownTest(b bug, s symptom, th *thoughts) (knownTest, string,
 	if code := writable(lines); code != "" {
 		return k, code, nil
 	}
-	k.text, k.imports = text, importsOf(test.module, text)
+	k.text, k.imports = text, importsOf(test.Module, text)
 	helpers := usesHelpers(test, text)
 	k.appended = style != nil && (helpers || th.pick("append", 2) == 0)
 	k.path = file
@@ -135,24 +136,24 @@ func (w *workshop) knownTest(b bug, s symptom, th *thoughts) (knownTest, string,
 	case helpers && style == nil:
 		return k, "test-needs-helpers", nil
 	case !k.appended:
-		k.path = path.Join(path.Dir(file), w.dialect.TestFileName("reported_"+strings.ToLower(s.entry.definition.SimpleName())))
+		k.path = path.Join(path.Dir(file), w.dialect.TestFileName("reported_"+strings.ToLower(s.Entry.Definition.SimpleName())))
 	}
 	k.id = k.path + "::" + function
 	return k, "", nil
 }
 
 // testText is a test's text: of a method, under the header of its class.
-func testText(source []byte, test place, r *routes, dialect language.Dialect) (string, bool) {
-	text := strings.TrimRight(language.Text(source, test.definition.StartLine, test.definition.EndLine), "\n")
-	class, _, isMethod := strings.Cut(test.definition.Name, ".")
+func testText(source []byte, test symptom.Place, r *symptom.Routes, dialect language.Dialect) (string, bool) {
+	text := strings.TrimRight(language.Text(source, test.Definition.StartLine, test.Definition.EndLine), "\n")
+	class, _, isMethod := strings.Cut(test.Definition.Name, ".")
 	if !isMethod {
 		return text, true
 	}
-	owner, found := r.find(test.module.Path, class)
+	owner, found := r.Find(test.Module.Path, class)
 	if !found {
 		return "", false
 	}
-	line := definitionLine(source, owner.definition, dialect)
+	line := definitionLine(source, owner.Definition, dialect)
 	header := strings.TrimRight(language.Text(source, line, line), "\n")
 	return header + "\n" + text, strings.HasSuffix(header, ":")
 }
@@ -160,7 +161,7 @@ func testText(source []byte, test place, r *routes, dialect language.Dialect) (s
 // importsOf lists the imports at the top of a file whose names a text uses.
 func importsOf(module language.Module, text string) []language.Import {
 	said := map[string]bool{}
-	words(said, text)
+	symptom.Words(said, text)
 	var needed []language.Import
 	for _, i := range module.Imports {
 		inside := slices.ContainsFunc(module.Definitions, func(d language.Definition) bool { return d.StartLine <= i.Line && i.Line <= d.EndLine })
@@ -186,11 +187,11 @@ func boundName(i language.Import) string {
 
 // usesHelpers says whether a test's text names something else that its file
 // defines.
-func usesHelpers(test place, text string) bool {
+func usesHelpers(test symptom.Place, text string) bool {
 	said := map[string]bool{}
-	words(said, text)
-	for _, definition := range test.module.Definitions {
-		own := definition.Name == test.definition.Name || strings.HasPrefix(test.definition.Name, definition.Name+".")
+	symptom.Words(said, text)
+	for _, definition := range test.Module.Definitions {
+		own := definition.Name == test.Definition.Name || strings.HasPrefix(test.Definition.Name, definition.Name+".")
 		if !own && !strings.Contains(definition.Name, ".") && said[definition.Name] {
 			return true
 		}
@@ -200,7 +201,7 @@ func usesHelpers(test place, text string) bool {
 
 // testWriter plans the turns that write a known test.
 type testWriter struct {
-	symptom symptom
+	symptom symptom.Symptom
 	known   knownTest
 	// slip says that the first version lacks an import.
 	slip    bool
@@ -210,7 +211,7 @@ type testWriter struct {
 
 func (t *testWriter) script(th *thoughts) *script {
 	r := &repairer{symptom: t.symptom, dialect: t.dialect}
-	steps := []step{r.find(t.symptom.entry, true), r.showEntry(t.symptom.entry), t.look}
+	steps := []step{r.find(t.symptom.Entry, true), r.showEntry(t.symptom.Entry), t.look}
 	for range searches {
 		steps = append(steps, t.missing)
 	}
@@ -223,19 +224,19 @@ func (t *testWriter) script(th *thoughts) *script {
 
 // showEntry reads the beginning of the function in which a bug shows. Its lines
 // are those that the search found.
-func (r *repairer) showEntry(p place) step {
+func (r *repairer) showEntry(p symptom.Place) step {
 	return func(s *script, last result) turn {
 		start := 0
-		for line, text := range numbered(strings.ReplaceAll(last.output, "./"+p.module.Path+":", "")) {
-			if strings.Contains(text, p.definition.SimpleName()) && (start == 0 || abs(line-p.definition.StartLine) < abs(start-p.definition.StartLine)) {
+		for line, text := range numbered(strings.ReplaceAll(last.output, "./"+p.Module.Path+":", "")) {
+			if strings.Contains(text, p.Definition.SimpleName()) && (start == 0 || abs(line-p.Definition.StartLine) < abs(start-p.Definition.StartLine)) {
 				start = line
 			}
 		}
 		if start == 0 {
 			return s.fail("script-look", last.output)
 		}
-		end := start + min(wholeLines, p.definition.EndLine-p.definition.StartLine)
-		command := fmt.Sprintf("sed -n '%d,%dp' %s", start, end, language.Quote(p.module.Path))
+		end := start + min(wholeLines, p.Definition.EndLine-p.Definition.StartLine)
+		command := fmt.Sprintf("sed -n '%d,%dp' %s", start, end, language.Quote(p.Module.Path))
 		return turn{thought: s.thoughts.say("inspect", r.slots(p)...), command: command}
 	}
 }
@@ -255,7 +256,7 @@ func (t *testWriter) look(s *script, _ result) turn {
 // its writer's to choose.
 func (t *testWriter) unseen(s *script) []string {
 	own := map[string]bool{}
-	words(own, t.known.id)
+	symptom.Words(own, t.known.id)
 	return slices.DeleteFunc(t.dialect.ForeignNames(t.known.text), func(name string) bool { return s.seen[name] || own[name] })
 }
 

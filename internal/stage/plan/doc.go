@@ -10,6 +10,8 @@
 //   - components: modules, classes, packages and files that change together, to
 //     explore;
 //   - facts: closed questions with computed answers;
+//   - tasks of evaluation: what commits repaired or added, taken back where all that
+//     it touches is held out, and mutants of held-out functions;
 //   - the split: clusters of functions that give each other away, trained or held
 //     out by the append-only ledger, which is on disk before the plan is sealed.
 //

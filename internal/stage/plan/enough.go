@@ -10,13 +10,15 @@ import (
 // figures are how many candidates of each sort a plan holds.
 type figures struct {
 	masks, masksHeldOut, components, facts, replays int
-	// clustersHeldOut is how many clusters the held-out masks are of.
-	clustersHeldOut int
+	bugsHeldOut, featuresHeldOut                    int
+	// clustersHeldOut is how many clusters the held-out masks are of, bugClusters and
+	// featureClusters the same of bugs and features.
+	clustersHeldOut, bugClusters, featureClusters int
 }
 
 func (c candidates) figures() figures {
 	f := figures{components: len(c.components), facts: len(c.facts), replays: len(c.replays)}
-	clusters := map[string]bool{}
+	clusters, bugs, features := map[string]bool{}, map[string]bool{}, map[string]bool{}
 	for _, mask := range c.masks {
 		if mask.Side == task.SideEvaluation {
 			f.masksHeldOut++
@@ -25,17 +27,33 @@ func (c candidates) figures() figures {
 			f.masks++
 		}
 	}
-	f.clustersHeldOut = len(clusters)
+	for _, replay := range c.heldOutReplays {
+		if len(replay.Adds) > 0 {
+			f.featuresHeldOut++
+			features[replay.Cluster] = true
+		} else {
+			f.bugsHeldOut++
+			bugs[replay.Cluster] = true
+		}
+	}
+	f.clustersHeldOut, f.bugClusters, f.featureClusters = len(clusters), len(bugs), len(features)
 	return f
 }
 
 // heldOut is how many clusters of a kind's tasks there are. A question about a
 // fact stands for itself.
 func (f figures) heldOut(kind v1alpha1.KindName) int {
-	if kind == v1alpha1.KindContextualImplementation {
+	switch kind {
+	case v1alpha1.KindContextualImplementation:
 		return f.clustersHeldOut
+	case v1alpha1.KindIssueResolution, v1alpha1.KindTestGeneration:
+		return f.bugClusters
+	case v1alpha1.KindFeatureImplementation:
+		return f.featureClusters
+	case v1alpha1.KindCodebaseQA:
+		return f.facts
 	}
-	return f.available()[kind]
+	return 0
 }
 
 // samples is the most training samples that the candidates can become: a bug is
@@ -49,6 +67,9 @@ func (f figures) available() map[v1alpha1.KindName]int {
 	return map[v1alpha1.KindName]int{
 		v1alpha1.KindContextualImplementation: f.masksHeldOut,
 		v1alpha1.KindCodebaseQA:               f.facts,
+		v1alpha1.KindIssueResolution:          f.bugsHeldOut,
+		v1alpha1.KindTestGeneration:           f.bugsHeldOut,
+		v1alpha1.KindFeatureImplementation:    f.featuresHeldOut,
 	}
 }
 
@@ -74,4 +95,9 @@ func checkEnough(recipe v1alpha1.Recipe, f figures) error {
 var remedies = map[v1alpha1.KindName]string{
 	v1alpha1.KindContextualImplementation: "raise evaluation.holdoutPercent, add tests that cover more functions, or leave the kind out",
 	v1alpha1.KindCodebaseQA:               "add unit RepositoryRecall to experience.units with more samples, widen repository.include, or leave the kind out",
+	v1alpha1.KindIssueResolution:          remedyBugs,
+	v1alpha1.KindTestGeneration:           remedyBugs,
+	v1alpha1.KindFeatureImplementation:    "such a task is a commit that adds a function or class and its tests, touches held-out functions alone and can still be taken back: raise evaluation.holdoutPercent, fetch more history, or leave the kind out",
 }
+
+const remedyBugs = "raise evaluation.holdoutPercent, add tests that cover more functions, or leave the kind out"

@@ -215,12 +215,14 @@ func (m *mine) reversal(fix task.Replay, reversal history.Reversal) (task.Replay
 	}
 	r.ID = stableID(string(r.Kind), fix.Commit, "")
 	var covering, touched []string
+	dialect := m.adapter.Dialect()
 	for _, file := range slices.Sorted(maps.Keys(reversal.Edits)) {
 		now, err := m.source(file)
 		if err != nil {
 			return r, false
 		}
 		r.Paths = append(r.Paths, file)
+		r.Adds = append(r.Adds, m.added(dialect, file, reversal.Edits[file])...)
 		for _, hunk := range patch.Hunks(now, reversal.Edits[file]) {
 			first, last := hunk.Lines.Start, max(hunk.Lines.Start, hunk.Lines.End)
 			covering = append(covering, m.coverage.Covering(file, first, last)...)
@@ -233,5 +235,8 @@ func (m *mine) reversal(fix task.Replay, reversal history.Reversal) (task.Replay
 	}
 	r.Tests = narrowest(distinct(covering), m.stable(), m.coverage.Breadth())
 	r.Cluster, r.Side = m.clusterOf(r.ID, touched)
+	if clusters := m.clustersAt(touched); len(clusters) > 1 {
+		r.Clusters = clusters
+	}
 	return r, len(r.Tests) > 0
 }

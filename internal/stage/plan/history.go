@@ -28,6 +28,9 @@ func (m *mine) readHistory(ctx context.Context, box sandbox.Box) error {
 	m.coChanges = history.NewCoChanges(m.sourceFiles(), maxChanged)
 	units, _ := m.asked()
 	limit := m.replaysWanted()
+	if m.heldOutWanted() > 0 {
+		limit = max(limit, reversedFixes)
+	}
 	if limit == 0 && units[v1alpha1.UnitSoftwareDesign] == 0 {
 		return nil
 	}

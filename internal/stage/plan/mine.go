@@ -120,6 +120,8 @@ type candidates struct {
 	facts      []recall.Fact
 	heldOut    []task.HeldOut
 	replays    []task.Replay
+	// heldOutReplays are tasks of evaluation.
+	heldOutReplays []task.Replay
 }
 
 // choose derives all candidates and takes what the recipe asks for.
@@ -148,6 +150,7 @@ func (m *mine) choose(ctx context.Context) (candidates, error) {
 		chosen.components = chooseComponents(components, spare(n), seed)
 	}
 	chosen.replays = m.replays(fixes, seed)
+	chosen.heldOutReplays = m.heldOutReplays(fixes, seed)
 	if n := units[v1alpha1.UnitRepositoryRecall]; n > 0 {
 		chosen.facts = recall.Select(m.factsOf(), int(n), uint64(seed))
 	}

@@ -113,14 +113,15 @@ func measure(ctx context.Context, env stage.Env, m *mine) error {
 // and explorations are not.
 func (m *mine) needsTests() bool {
 	units, kinds := m.asked()
-	return m.asksForReplays() || units[v1alpha1.UnitContextualImplementation] > 0 || kinds[v1alpha1.KindContextualImplementation].Name != ""
+	return m.asksForReplays() || m.heldOutWanted() > 0 ||
+		units[v1alpha1.UnitContextualImplementation] > 0 || kinds[v1alpha1.KindContextualImplementation].Name != ""
 }
 
-// mutate lists the faults that the units need: bugs to repair, and slips in the
-// bodies to write.
+// mutate lists the faults that units and kinds need: bugs to repair, and slips in
+// the bodies to write.
 func (m *mine) mutate(ctx context.Context, box sandbox.Box) error {
 	units, _ := m.asked()
-	if !m.asksForReplays() && units[v1alpha1.UnitContextualImplementation] == 0 {
+	if !m.asksForReplays() && m.heldOutWanted() == 0 && units[v1alpha1.UnitContextualImplementation] == 0 {
 		return nil
 	}
 	mutations, err := m.adapter.Mutate(ctx, box, treeDir, m.sourceFiles())
@@ -148,6 +149,7 @@ func seal(env stage.Env, m *mine, chosen candidates) (contract.StageResult, erro
 		task.WriteFile(filepath.Join(draft.Path(), task.ComponentsFile), chosen.components),
 		task.WriteFile(filepath.Join(draft.Path(), task.HeldOutFile), chosen.heldOut),
 		task.WriteFile(filepath.Join(draft.Path(), task.ReplaysFile), chosen.replays),
+		task.WriteFile(filepath.Join(draft.Path(), task.HeldOutReplaysFile), chosen.heldOutReplays),
 		writeDocument(draft, task.CoverageFile, m.coverage),
 	)
 	if err != nil {
@@ -167,18 +169,20 @@ func seal(env stage.Env, m *mine, chosen candidates) (contract.StageResult, erro
 func (m *mine) counts(chosen candidates) map[string]int64 {
 	f := chosen.figures()
 	counts := map[string]int64{
-		"tests":         int64(len(m.baseline.Stable)),
-		"testsExcluded": int64(len(m.baseline.Excluded)),
-		"functions":     int64(len(m.functions)),
-		"clusters":      int64(len(m.clusters)),
-		"masks":         int64(f.masks),
-		"masksHeldOut":  int64(f.masksHeldOut),
-		"components":    int64(f.components),
-		"facts":         int64(f.facts),
-		"replays":       int64(f.replays),
-		"commits":       int64(m.walked),
-		"fixes":         int64(len(m.candidates)),
-		"sameCode":      int64(m.sameCode),
+		"tests":           int64(len(m.baseline.Stable)),
+		"testsExcluded":   int64(len(m.baseline.Excluded)),
+		"functions":       int64(len(m.functions)),
+		"clusters":        int64(len(m.clusters)),
+		"masks":           int64(f.masks),
+		"masksHeldOut":    int64(f.masksHeldOut),
+		"components":      int64(f.components),
+		"facts":           int64(f.facts),
+		"replays":         int64(f.replays),
+		"bugsHeldOut":     int64(f.bugsHeldOut),
+		"featuresHeldOut": int64(f.featuresHeldOut),
+		"commits":         int64(m.walked),
+		"fixes":           int64(len(m.candidates)),
+		"sameCode":        int64(m.sameCode),
 	}
 	for _, kind := range m.recipe.Evaluation.Kinds {
 		counts[contract.HeldOutCount(kind.Name)] = int64(f.heldOut(kind.Name))

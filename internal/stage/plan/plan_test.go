@@ -118,7 +118,7 @@ func (w world) content(t *testing.T) map[string]string {
 		t.Fatal(err)
 	}
 	content := map[string]string{}
-	for _, name := range []string{artifact.ManifestName, task.InventoryFile, task.BaselineFile, task.FactsFile, task.MasksFile, task.ComponentsFile, task.HeldOutFile, task.ReplaysFile, task.CoverageFile} {
+	for _, name := range []string{artifact.ManifestName, task.InventoryFile, task.BaselineFile, task.FactsFile, task.MasksFile, task.ComponentsFile, task.HeldOutFile, task.ReplaysFile, task.HeldOutReplaysFile, task.CoverageFile} {
 		raw, err := os.ReadFile(filepath.Join(folder, name))
 		if err != nil {
 			t.Fatal(err)

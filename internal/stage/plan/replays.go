@@ -34,13 +34,18 @@ func (m *mine) replaysWanted() int {
 // replays lists real fixes first, then twice as many mutants as bugs are wanted: of
 // all bugs that are tried, about half become a repair, and what is too much is not
 // tried.
-// A fix with its reversal is one cluster of work; what is held out is left out.
+// A fix with its reversal is one cluster of work; what is held out is left out, and
+// so is the other of the two where one is: they show the same repair.
 func (m *mine) replays(fixes []task.Replay, seed int64) []task.Replay {
 	wanted := m.replaysWanted()
 	if wanted == 0 {
 		return nil
 	}
-	trained := slices.DeleteFunc(fixes, func(r task.Replay) bool { return r.Side != task.SideTrain })
+	held := map[string]bool{}
+	for _, r := range fixes {
+		held[r.Commit] = held[r.Commit] || r.Side != task.SideTrain
+	}
+	trained := slices.DeleteFunc(slices.Clone(fixes), func(r task.Replay) bool { return held[r.Commit] })
 	chosen := choose(trained, wanted, seed,
 		func(r task.Replay) string { return r.ID }, func(r task.Replay) string { return r.Cluster })
 	return append(chosen, m.mutantsOf(2*wanted)...)
@@ -76,21 +81,27 @@ func (m *mine) oneLine(mutation language.Mutation) bool {
 		!strings.Contains(string(content[mutation.Start:mutation.End]), "\n")
 }
 
-// mutantsOf lists the mutants of functions that train, balanced over operators
-// and functions, with the tests that execute the mutated line; some of them
-// combined.
-func (m *mine) mutantsOf(limit int) []task.Replay {
+// drawn lists mutations of the functions of one side that stable tests execute,
+// balanced over operators and functions.
+func (m *mine) drawn(side task.Side, limit int) []language.Mutation {
 	stable := m.stable()
-	breadth := m.coverage.Breadth()
 	var usable []language.Mutation
 	for _, path := range slices.Sorted(maps.Keys(m.mutations)) {
 		for _, mutation := range m.mutations[path] {
-			if m.side(functionID(path, mutation.Function)) == task.SideTrain && m.executed(mutation, stable) {
+			if m.side(functionID(path, mutation.Function)) == side && m.executed(mutation, stable) {
 				usable = append(usable, mutation)
 			}
 		}
 	}
-	drawn := language.Spread(usable, limit, uint64(m.recipe.Experience.Seed))
+	return language.Spread(usable, limit, uint64(m.recipe.Experience.Seed))
+}
+
+// mutantsOf lists the mutants of functions that train, with the tests that execute
+// the mutated line; some of them combined.
+func (m *mine) mutantsOf(limit int) []task.Replay {
+	stable := m.stable()
+	breadth := m.coverage.Breadth()
+	drawn := m.drawn(task.SideTrain, limit)
 	replays := make([]task.Replay, 0, len(drawn))
 	for i, mutation := range drawn {
 		mutations := []language.Mutation{mutation}
@@ -120,8 +131,9 @@ func (m *mine) mutant(kind task.ReplayKind, mutations []language.Mutation, stabl
 	slices.Sort(paths)
 	return task.Replay{
 		ID: stableID(string(kind), strings.Join(names, "\x01"), ""), Kind: kind,
-		Cluster: m.cluster[functionID(mutations[0].Path, mutations[0].Function)], Side: task.SideTrain,
-		Paths: slices.Compact(paths), Mutations: mutations, Slips: m.otherFaults(mutations), Tests: narrowest(distinct(tests), stable, breadth),
+		Cluster: m.cluster[functionID(mutations[0].Path, mutations[0].Function)],
+		Side:    m.side(functionID(mutations[0].Path, mutations[0].Function)),
+		Paths:   slices.Compact(paths), Mutations: mutations, Slips: m.otherFaults(mutations), Tests: narrowest(distinct(tests), stable, breadth),
 	}
 }
 

@@ -1,4 +1,4 @@
-package experience
+package symptom
 
 import (
 	"slices"
@@ -14,34 +14,37 @@ const (
 	maxNamesakes = 4
 )
 
-// place is a definition with its file.
-type place struct {
-	module     language.Module
-	definition language.Definition
+// Place is a definition with its file.
+type Place struct {
+	Module     language.Module
+	Definition language.Definition
 }
 
-func (p place) id() string { return p.module.Path + "::" + p.definition.Name }
+// ID is path and qualified name.
+func (p Place) ID() string { return p.Module.Path + "::" + p.Definition.Name }
 
-// routes says how one gets from one function to another by reading.
-type routes struct {
-	places []place
-	// byFullName and byName index places.
+// Routes say how one gets from one function to another by reading.
+type Routes struct {
+	// Places are all definitions that are not nested, tests too.
+	Places []Place
+	// byFullName, byName and byID index them.
 	byFullName map[string][]int
 	byName     map[string][]int
 	byID       map[string]int
 }
 
-func newRoutes(inventory *language.Inventory) *routes {
-	r := &routes{byFullName: map[string][]int{}, byName: map[string][]int{}, byID: map[string]int{}}
+// NewRoutes reads an inventory.
+func NewRoutes(inventory *language.Inventory) *Routes {
+	r := &Routes{byFullName: map[string][]int{}, byName: map[string][]int{}, byID: map[string]int{}}
 	for _, module := range inventory.Modules {
 		for _, definition := range module.Definitions {
 			if definition.Nested() {
 				continue
 			}
-			at := len(r.places)
-			p := place{module: module, definition: definition}
-			r.places = append(r.places, p)
-			r.byID[p.id()] = at
+			at := len(r.Places)
+			p := Place{Module: module, Definition: definition}
+			r.Places = append(r.Places, p)
+			r.byID[p.ID()] = at
 			if module.IsTest {
 				continue
 			}
@@ -52,19 +55,19 @@ func newRoutes(inventory *language.Inventory) *routes {
 	return r
 }
 
-// find returns the place of a definition.
-func (r *routes) find(path, name string) (place, bool) {
+// Find returns the place of a definition.
+func (r *Routes) Find(path, name string) (Place, bool) {
 	at, known := r.byID[path+"::"+name]
 	if !known {
-		return place{}, false
+		return Place{}, false
 	}
-	return r.places[at], true
+	return r.Places[at], true
 }
 
 // next lists what the text of a definition names: what its calls resolve to, then
 // what few definitions are named like.
-func (r *routes) next(at int) []int {
-	definition := r.places[at].definition
+func (r *Routes) next(at int) []int {
+	definition := r.Places[at].Definition
 	var found []int
 	for _, call := range definition.Calls {
 		found = append(found, r.byFullName[call]...)
@@ -77,28 +80,28 @@ func (r *routes) next(at int) []int {
 	return found
 }
 
-// from lists the functions of the code that a test names itself.
-func (r *routes) from(test place) []place {
-	at, known := r.byID[test.id()]
+// From lists the functions of the code that a test names itself.
+func (r *Routes) From(test Place) []Place {
+	at, known := r.byID[test.ID()]
 	if !known {
 		return nil
 	}
-	var named []place
+	var named []Place
 	seen := map[int]bool{}
 	for _, next := range r.next(at) {
 		if !seen[next] {
 			seen[next] = true
-			named = append(named, r.places[next])
+			named = append(named, r.Places[next])
 		}
 	}
 	return named
 }
 
-// route is the shortest way from one definition to another, both included; nil
+// Route is the shortest way from one definition to another, both included; nil
 // where reading leads nowhere within maxHops.
-func (r *routes) route(from, to place) []place {
-	start, known := r.byID[from.id()]
-	goal, alsoKnown := r.byID[to.id()]
+func (r *Routes) Route(from, to Place) []Place {
+	start, known := r.byID[from.ID()]
+	goal, alsoKnown := r.byID[to.ID()]
 	if !known || !alsoKnown {
 		return nil
 	}
@@ -122,9 +125,9 @@ func (r *routes) route(from, to place) []place {
 	if _, reached := before[goal]; !reached {
 		return nil
 	}
-	var way []place
+	var way []Place
 	for at := goal; at >= 0; at = before[at] {
-		way = append(way, r.places[at])
+		way = append(way, r.Places[at])
 	}
 	slices.Reverse(way)
 	return way
