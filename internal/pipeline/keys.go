@@ -20,11 +20,11 @@ const (
 	snapshotVersion    = "snapshot/1"
 	baseModelVersion   = "base-model/1"
 	environmentVersion = "environment/2"
-	planVersion        = "plan/3"
+	planVersion        = "plan/4"
 	experienceVersion  = "experience/5"
 	datasetVersion     = "dataset/3"
 	modelVersion       = "model/1"
-	evaluationVersion  = "evaluation/6"
+	evaluationVersion  = "evaluation/7"
 	runVersion         = "run/1"
 )
 
