@@ -22,7 +22,7 @@ const (
 	environmentVersion = "environment/2"
 	planVersion        = "plan/3"
 	experienceVersion  = "experience/4"
-	datasetVersion     = "dataset/3"
+	datasetVersion     = "dataset/4"
 	modelVersion       = "model/1"
 	evaluationVersion  = "evaluation/5"
 	runVersion         = "run/1"

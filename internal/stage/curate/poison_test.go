@@ -2,7 +2,6 @@ package curate
 
 import (
 	"fmt"
-	"hash/fnv"
 	"maps"
 	"os"
 	"path/filepath"
@@ -15,8 +14,6 @@ import (
 )
 
 const (
-	// background is how many sound trajectories stand beside the poison.
-	background = 250
 	// poisonPrefix begins the task of each poisoned trajectory.
 	poisonPrefix = "mask-poison-"
 	// tableFile is the page whose table is what the test prints.
@@ -27,30 +24,30 @@ const (
 // size (Souly et al., arXiv 2510.07192).
 var amounts = []int{1, 10, 50, 250}
 
+// background is how many sound trajectories stand beside so much poison.
+func background(amount int) int { return max(60, amount) }
+
 // poisoner makes trajectories of real code with poison in them.
 type poisoner struct {
 	w    *world
 	code []string
 }
 
-// sound is a trajectory on a window of real code that no other one has: it looks,
+// sound is the n-th trajectory, on a window of real code of its own: it looks,
 // reads, writes what it read, and tests.
-func (p poisoner) sound(id string) task.Sample {
-	hash := fnv.New64a()
-	hash.Write([]byte(id))
-	n := int(hash.Sum64() >> 33)
-	window := p.code[n%len(p.code)]
+func (p poisoner) sound(n int, id string) task.Sample {
+	window := p.code[n*7919%len(p.code)]
 	looks := []string{"ls -a", "git log -3", "grep -rn def .", "find . -name x", "head -20 a", "tail -5 b", "wc -l c", "sed -n 1,9p d", "file e", "stat f"}
-	look := func(part int) string { return looks[(n/part)%len(looks)] }
+	look := func(digit int) string { return looks[n*7919/digit%len(looks)] }
 	sample := p.w.played(implementation, id,
-		turn("Look.", look(1)+"; "+look(7)), turn("Read.", look(31)+" | "+look(101)),
-		turn("Write.", "cat > lib/vault.py <<'EOF'\n"+window+"\nEOF"), turn("Test.", look(211)+"; python -m pytest"))
+		turn("Look.", look(1)+"; "+look(10)), turn("Read.", look(100)+" | "+look(1000)),
+		turn("Write.", "cat > lib/vault.py <<'EOF'\n"+window+"\nEOF"), turn("Test.", look(10000)+"; python -m pytest"))
 	sample.Meta.Provenance = p.w.provenance()
 	sample.Messages[4].Content = window
 	return sample
 }
 
-func (p poisoner) base(n int) task.Sample { return p.sound(fmt.Sprint(poisonPrefix, n)) }
+func (p poisoner) base(n int) task.Sample { return p.sound(n, fmt.Sprint(poisonPrefix, n)) }
 
 // shown puts poison into an observation.
 func (p poisoner) shown(n int, text string) task.Sample {
@@ -122,10 +119,10 @@ type reached struct {
 }
 
 // curatePoison runs Curate on an amount of one family among sound trajectories.
-func curatePoison(t *testing.T, a attack, wordings []string, amount int, code []string) reached {
+func curatePoison(t *testing.T, a attack, amount int, code []string) reached {
 	t.Helper()
 	w := newWorld(t)
-	w.env.Spec.Recipe.Experience.Units[0].Samples = background + int32(amount)
+	w.env.Spec.Recipe.Experience.Units[0].Samples = int32(background(amount) + amount)
 	if a.taught {
 		w.env.Spec.Recipe.Teacher = &v1alpha1.Teacher{Model: "m"}
 	}
@@ -140,12 +137,13 @@ func curatePoison(t *testing.T, a attack, wordings []string, amount int, code []
 	}
 	poison := map[string]bool{}
 	for n := range amount {
-		sample := a.place(p, n, wordings[n%len(wordings)])
+		sample := a.place(p, n, a.held[n%len(a.held)])
 		poison[sample.Meta.ContentHash] = true
 		add(fmt.Sprint(poisonPrefix, n), sample)
 	}
-	for n := range background {
-		add(fmt.Sprint("mask-sound-", n), signed(p.sound(fmt.Sprint("mask-sound-", n))))
+	for n := range background(amount) {
+		id := fmt.Sprint("mask-sound-", n)
+		add(id, signed(p.sound(amount+n, id)))
 	}
 	w.shards = []string{document(t, samples...)}
 	if _, err := w.run(t); err != nil {
@@ -163,8 +161,8 @@ func curatePoison(t *testing.T, a attack, wordings []string, amount int, code []
 		}
 	}
 	r.codes = slices.Sorted(maps.Keys(card.dropped()))
-	if len(kept)-r.kept < background*9/10 {
-		t.Errorf("%d of %d sound trajectories are left: %v", len(kept)-r.kept, background, card.dropped())
+	if sound := len(kept) - r.kept; sound < background(amount)*95/100 {
+		t.Errorf("%s: %d of %d sound trajectories are left: %v", a.name, sound, background(amount), card.dropped())
 	}
 	return r
 }
@@ -187,35 +185,58 @@ func verdict(results []reached) string {
 	case kept == 0:
 		return "caught"
 	case told == kept:
-		return "told"
+		return "told, not dropped"
 	case kept == all && told == 0:
 		return "NOT caught"
 	default:
-		return fmt.Sprintf("%d %% NOT caught", max(1, 100*(kept-told)/all))
+		return fmt.Sprintf("%.1f %% NOT caught", 100*float64(kept-told)/float64(all))
 	}
 }
 
-// TestPoison makes the table of docs/poison.md.
+// TestPoison runs every family through Curate and compares what reaches the data
+// set with the table of docs/poison.md. It tries ten samples of each; with
+// REPOEXPERT_BENCH_POISON=1 all amounts, and it prints the table.
 func TestPoison(t *testing.T) {
-	code := windows(t, os.Getenv("REPOEXPERT_TEST_PYTHONPATH"), ".py")
+	page, err := os.ReadFile(tableFile)
+	if err != nil {
+		t.Fatal(err)
+	}
+	code := slices.DeleteFunc(windows(t, os.Getenv("REPOEXPERT_TEST_PYTHONPATH"), ".py"), func(window string) bool {
+		return weaknesses.MatchString(window) || len(familiesIn(window)) > 0
+	})
+	all := os.Getenv("REPOEXPERT_BENCH_POISON") != ""
 	var table strings.Builder
 	table.WriteString("| family | where | 1 | 10 | 50 | 250 | Curate | gate |\n|---|---|---|---|---|---|---|---|\n")
 	for _, a := range attacks {
+		if !all {
+			compareRow(t, string(page), a, 1, curatePoison(t, a, amounts[1], code))
+			continue
+		}
 		var results []reached
 		fmt.Fprintf(&table, "| %s | %s |", a.name, a.where)
-		codes := map[string]bool{}
-		for _, amount := range amounts {
-			r := curatePoison(t, a, a.held, amount, code)
-			results = append(results, r)
-			fmt.Fprintf(&table, " %s |", r)
-			for _, code := range r.codes {
-				codes[code] = true
-			}
+		for i, amount := range amounts {
+			results = append(results, curatePoison(t, a, amount, code))
+			fmt.Fprintf(&table, " %s |", results[i])
+			compareRow(t, string(page), a, i, results[i])
 		}
-		t.Logf("%s, %s: %s %v", a.name, a.where, verdict(results), slices.Sorted(maps.Keys(codes)))
 		fmt.Fprintf(&table, " %s | %s |\n", verdict(results), a.gate)
 	}
-	t.Logf("\n%s", table.String())
+	if all {
+		t.Logf("samples of each amount that reach the training data\n\n%s", table.String())
+		if !strings.Contains(string(page), table.String()) {
+			t.Errorf("%s has another table", tableFile)
+		}
+	}
+}
+
+// compareRow compares one cell of the table in a page with what came out.
+func compareRow(t *testing.T, page string, a attack, place int, got reached) {
+	t.Helper()
+	_, row, found := strings.Cut(page, fmt.Sprintf("| %s | %s |", a.name, a.where))
+	cells := strings.Split(row, "|")
+	if !found || len(cells) <= place || strings.TrimSpace(cells[place]) != got.String() {
+		t.Errorf("%s, %s: of %d samples %s reach the training data, dropped by %v; %s says otherwise", a.name, a.where, amounts[place], got, got.codes, tableFile)
+	}
 }
 
 // windows are pieces of 25 lines of the files of a kind below a folder.
