@@ -17,14 +17,17 @@ import (
 type subject struct {
 	name, url, commit string
 	framework         v1alpha1.TestFramework
+	// locks pin the packages that its tests import. No subject has another's: a
+	// plug-in of pytest is imported in every run of tests.
+	locks []string
 }
 
 // subjects are small, well-tested and known to many. Their code is fetched when
 // they are measured and runs with the rights of the user who does.
 var subjects = []subject{
-	{"click", "https://github.com/pallets/click", "2c8cd3ac958a7eb316d67f2d316c27086c4c0369", v1alpha1.TestPytest},
-	{"attrs", "https://github.com/python-attrs/attrs", "c1dc5dcba16ed827aa6dcad896b41a3afedb4e32", v1alpha1.TestPytest},
-	{"cobra", "https://github.com/spf13/cobra", "adbc8813901bba65827259daa8e22ff94ec1f30e", v1alpha1.TestGo},
+	{"click", "https://github.com/pallets/click", "2c8cd3ac958a7eb316d67f2d316c27086c4c0369", v1alpha1.TestPytest, []string{"python.lock"}},
+	{"attrs", "https://github.com/python-attrs/attrs", "c1dc5dcba16ed827aa6dcad896b41a3afedb4e32", v1alpha1.TestPytest, []string{"python.lock", "attrs.lock"}},
+	{"cobra", "https://github.com/spf13/cobra", "adbc8813901bba65827259daa8e22ff94ec1f30e", v1alpha1.TestGo, nil},
 }
 
 // place is a subject that is ready to be measured.
@@ -63,7 +66,7 @@ func (w workspace) prepare(ctx context.Context, s subject) (place, error) {
 	}
 	switch s.framework {
 	case v1alpha1.TestPytest:
-		site, err := w.pythonSite(ctx)
+		site, err := w.pythonSite(ctx, s)
 		p.flags = append(p.flags, "--python-path", site)
 		return p, err
 	case v1alpha1.TestGo:
@@ -92,13 +95,14 @@ func (w workspace) copyHead(ctx context.Context, p place) error {
 	return nil
 }
 
-// pythonSite installs pytest and the pinned packages that the subjects' tests
-// import.
-func (w workspace) pythonSite(ctx context.Context) (string, error) {
-	site := filepath.Join(w.dir, "site")
-	lock := w.root.Path("hack", "bench", "python.lock")
-	return site, w.run(ctx, w.dir, "python3", "-m", "pip", "install", "--quiet", "--disable-pip-version-check",
-		"--no-deps", "--upgrade", "--target", site, "-r", lock)
+// pythonSite installs pytest and what else the subject's tests import.
+func (w workspace) pythonSite(ctx context.Context, s subject) (string, error) {
+	site := filepath.Join(w.dir, s.name+"-site")
+	args := []string{"-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--root-user-action", "ignore", "--no-deps", "--upgrade", "--target", site}
+	for _, lock := range s.locks {
+		args = append(args, "-r", w.root.Path("hack", "bench", lock))
+	}
+	return site, w.run(ctx, w.dir, "python3", args...)
 }
 
 func (w workspace) run(ctx context.Context, dir, name string, args ...string) error {

@@ -7,6 +7,7 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
+	"github.com/repoexpert/operator/api/v1alpha1"
 	"github.com/repoexpert/operator/hack/local"
 )
 
@@ -113,7 +114,7 @@ func (d *demo) prepare(ctx context.Context, cluster *local.Cluster, images local
 	}
 	expert := local.Expert{
 		Name: expertName, Namespace: namespace, ClassName: class.Name,
-		URL: tenancy.RepositoryURL(local.DemoRepository), EnvironmentImage: images.Environment,
+		URL: tenancy.RepositoryURL(local.DemoRepository), EnvironmentImage: images.Environment, Framework: v1alpha1.TestPytest,
 	}
 	manifest, err := expert.Manifest()
 	if err != nil {

@@ -13,6 +13,8 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/envtest"
+
+	"github.com/repoexpert/operator/api/v1alpha1"
 )
 
 // operatorDeployment stands for config/default, whose kinds are the true ones.
@@ -152,7 +154,7 @@ func applyDemo(ctx context.Context, t *testing.T, c *Cluster) {
 	if err := c.ApplyClass(ctx, c.DemoClass(Images{Python: "i:1"}, testTools)); err != nil {
 		t.Fatal(err)
 	}
-	expert := Expert{Name: "boltons", Namespace: DemoNamespace, ClassName: "demo", URL: "http://git.demo.svc.cluster.local/boltons.git", EnvironmentImage: "i:1"}
+	expert := Expert{Name: "boltons", Namespace: DemoNamespace, ClassName: "demo", URL: "http://git.demo.svc.cluster.local/boltons.git", EnvironmentImage: "i:1", Framework: v1alpha1.TestPytest}
 	if err := c.ApplyExpert(ctx, expert); err != nil {
 		t.Fatal(err)
 	}

@@ -66,6 +66,30 @@ func (c *Cluster) Images(ctx context.Context, tools Toolchain) (Images, error) {
 	return Images{Manager: refs[0], Worker: refs[1], Environment: refs[2], Python: refs[3], Tool: refs[4]}, nil
 }
 
+// goLauncher stands where the image's PATH finds it.
+const goLauncher = "#!/bin/sh\nexec /usr/local/go/bin/go \"$@\"\n"
+
+// GoEnvironment makes an environment image with this machine's Go available to
+// the cluster's nodes and returns its reference.
+func (c *Cluster) GoEnvironment(ctx context.Context) (string, error) {
+	goroot, err := c.output(ctx, nil, "go", "env", "GOROOT")
+	if err != nil {
+		return "", err
+	}
+	launcher := c.root.Path("bin", "go-launcher")
+	if err := os.WriteFile(launcher, []byte(goLauncher), 0o755); err != nil {
+		return "", err
+	}
+	refs, err := c.site.deliver(ctx, imageSpec{
+		name: "environment-go", user: workerUser,
+		add: []string{strings.TrimSpace(goroot) + ":/usr/local/go", launcher + ":/usr/local/bin/go"},
+	})
+	if err != nil {
+		return "", err
+	}
+	return refs[0], nil
+}
+
 func pythonImage() imageSpec { return imageSpec{name: "python", user: workerUser} }
 
 func podtoolImage(root Root) imageSpec {

@@ -79,6 +79,7 @@ func (c Class) Manifest() (string, error) { return render("manifests/class.yaml"
 // Expert is what varies between the demo's RepoExperts.
 type Expert struct {
 	Name, Namespace, URL, ClassName, EnvironmentImage string
+	Framework                                         v1alpha1.TestFramework
 }
 
 // Manifest renders the expert.

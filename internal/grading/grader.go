@@ -134,7 +134,9 @@ const (
 //
 // The tests of the plan run first, with others of their files where they are few;
 // the rest of what executes the fault follows where the first do not notice it,
-// or where an agent must not see them fail.
+// or where an agent must not see them fail. What executes a missing body fails
+// without being asked: for a function at the heart of a repository that saves a run
+// of nearly all tests.
 func (g *Grader) Check(ctx context.Context, t Task) (Task, Grade, error) {
 	first := slices.Concat(t.Tests, g.companions(t.Tests))
 	grade, err := g.broken(ctx, t, first)
@@ -146,14 +148,15 @@ func (g *Grader) Check(ctx context.Context, t Task) (Task, Grade, error) {
 		return t, grade, nil
 	}
 	others := g.beyond(t, first)
-	if len(others) == 0 {
+	unnoticed := len(t.FailToPass) == 0
+	if len(others) == 0 || t.Missing && g.coverage != nil && !unnoticed {
+		t.AlsoFailing = others
 		return t, grade, nil
 	}
 	rest, err := g.broken(ctx, t, others)
 	if err != nil {
 		return t, grade, err
 	}
-	unnoticed := len(t.FailToPass) == 0
 	if unnoticed {
 		t.FailToPass, t.Message = rest.Failed, rest.Detail
 		grade.Reason, grade.Resolved, grade.Failed, grade.Detail = rest.Reason, rest.Resolved, rest.Failed, rest.Detail

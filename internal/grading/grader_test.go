@@ -249,6 +249,37 @@ func TestCheckWideMask(t *testing.T) {
 	}
 }
 
+// What is known to execute a missing body is hidden without a run; what executes a
+// wrong one may pass and stay visible.
+func TestCheckWideMaskKnownTests(t *testing.T) {
+	w := newWorld(t)
+	wide := w.mask(t, prices, "total", "test_total")
+	beyond := w.mask(t, prices, "total", "test_room").Tests
+	if len(beyond) != 1 {
+		t.Fatalf("got %v", beyond)
+	}
+	var body []int
+	for line := wide.Definition.BodyStartLine; line <= wide.Definition.BodyEndLine; line++ {
+		body = append(body, line)
+	}
+	w.coverage = &language.Coverage{Tests: beyond, Files: map[string][]language.CoverageGroup{
+		wide.Mask.Path: {{Lines: body, Tests: []int{0}}},
+	}}
+	for len(wide.Tests) < wideTask {
+		wide.Tests = append(wide.Tests, wide.Tests[0])
+	}
+	for missing, want := range map[bool][]string{true: beyond, false: nil} {
+		wide.Missing = missing
+		checked, grade, err := w.Check(t.Context(), wide.Task)
+		if err != nil || grade.Reason != TestsFailed {
+			t.Fatalf("got %+v, %v", grade, err)
+		}
+		if !slices.Equal(checked.AlsoFailing, want) {
+			t.Errorf("missing %v: hides %v, want %v", missing, checked.AlsoFailing, want)
+		}
+	}
+}
+
 // Tests that are slow without the fault are waited for, those that the fault keeps
 // from ending are not.
 func TestPatience(t *testing.T) {

@@ -29,8 +29,10 @@ type Task struct {
 	FailToPass, PassToPass []string
 	// Message is what the first failing test says; Check fills it.
 	Message string
-	// AlsoFailing are tests beyond those that a patch is graded with; Check fills
-	// it. They are hidden from an agent.
+	// Missing says that the fault is a missing body: what executes it fails.
+	Missing bool
+	// AlsoFailing are failing tests beyond those that a patch is graded with; Check
+	// fills it. They are hidden from an agent.
 	AlsoFailing []string
 	// Control are test functions of FailToPass that fail when they are made to;
 	// CheckControl fills it. A patch that makes one of them pass is refused.
@@ -78,7 +80,7 @@ func (g *Grader) Load(mask task.Mask) (Masked, error) {
 		return Masked{}, err
 	}
 	return Masked{
-		Task: Task{ID: mask.ID, Broken: Edits{mask.Path: masked}, Fixed: Edits{mask.Path: original}, Tests: mask.Tests},
+		Task: Task{ID: mask.ID, Broken: Edits{mask.Path: masked}, Fixed: Edits{mask.Path: original}, Missing: true, Tests: mask.Tests},
 		Mask: mask, Definition: definition, Module: module,
 	}, nil
 }

@@ -152,7 +152,7 @@ func applyExpert(ctx context.Context, t *testing.T, tenancy local.Tenancy, name,
 	t.Helper()
 	expert := local.Expert{
 		Name: name, Namespace: tenancy.Namespace, ClassName: class,
-		URL: tenancy.RepositoryURL(repository), EnvironmentImage: shared.images.Environment,
+		URL: tenancy.RepositoryURL(repository), EnvironmentImage: shared.images.Environment, Framework: v1alpha1.TestPytest,
 	}
 	if err := shared.cluster.ApplyExpert(ctx, expert); err != nil {
 		t.Fatal(err)

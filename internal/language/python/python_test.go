@@ -312,6 +312,104 @@ func TestThreadsParseNothing(t *testing.T) {
 	}
 }
 
+// raising fails in every way that pytest tells, and notes which of its lines are
+// parsed to be shown.
+const raising = `import unittest
+import pytest
+from _pytest._code.code import TracebackEntry
+
+shown = []
+original = TracebackEntry.getsource
+
+
+def getsource(self, *args, **named):
+    if self.path.name == "test_a.py":
+        shown.append(self.lineno)
+    return original(self, *args, **named)
+
+
+TracebackEntry.getsource = getsource
+
+@pytest.fixture
+def broken():
+    raise OSError("no disk\nsecond line")
+
+def test_compares():
+    assert [1, 2] == [1, 3]
+
+def test_raises():
+    raise KeyError("price")
+
+def test_chained():
+    try:
+        int("x")
+    except ValueError as error:
+        raise RuntimeError("second") from error
+
+def test_while_handling():
+    try:
+        int("x")
+    except ValueError:
+        raise RuntimeError("second")
+
+def test_suppressed():
+    try:
+        int("x")
+    except ValueError:
+        raise RuntimeError("second") from None
+
+def test_says_nothing():
+    raise NotImplementedError
+
+def test_set_up(broken):
+    pass
+
+def test_no_fixture(absent):
+    pass
+
+def test_own_words():
+    pytest.fail("too dear", pytrace=False)
+
+class TestOld(unittest.TestCase):
+    def test_equal(self):
+        self.assertEqual(1, 2)
+
+def test_z_shown():
+    assert not shown
+`
+
+// A failure is told in the line that pytest would show first. To find it, nothing
+// is parsed: with many failures that takes far longer than the tests.
+func TestFailuresInOneLine(t *testing.T) {
+	usePytest(t)
+	box := conformance.StartBox(t)
+	conformance.PutTree(t, box, "tree", fstest.MapFS{"test_a.py": file(raising)})
+	report, err := New().RunTests(t.Context(), box, "tree", language.TestRequest{Timeout: time.Minute, Canary: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	got := map[string]string{}
+	for _, test := range report.Tests {
+		got[strings.TrimPrefix(test.ID, "test_a.py::")] = test.Message
+	}
+	want := map[string]string{
+		"test_compares":       "assert [1, 2] == [1, 3]",
+		"test_raises":         "KeyError: 'price'",
+		"test_chained":        "ValueError: invalid literal for int() with base 10: 'x'",
+		"test_while_handling": "ValueError: invalid literal for int() with base 10: 'x'",
+		"test_suppressed":     "RuntimeError: second",
+		"test_says_nothing":   "NotImplementedError",
+		"test_set_up":         "OSError: no disk",
+		"test_no_fixture":     "fixture 'absent' not found",
+		"test_own_words":      "too dear",
+		"TestOld::test_equal": "AssertionError: 1 != 2",
+		"test_z_shown":        "",
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("%s\n%s", diff, report.Output)
+	}
+}
+
 func write(t *testing.T, place, text string) {
 	t.Helper()
 	if err := os.MkdirAll(filepath.Dir(place), 0o750); err != nil {
