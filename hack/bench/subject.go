@@ -63,6 +63,8 @@ type workspace struct {
 	// dir is kept between calls: a folder of the user's cache.
 	dir string
 	log io.Writer
+	// env is added to that of programs.
+	env []string
 }
 
 // openWorkspace makes the folder in the user's cache.
@@ -146,7 +148,7 @@ func (w workspace) run(ctx context.Context, dir, name string, args ...string) er
 // error goes to the log, and into the error when it fails.
 func (w workspace) output(ctx context.Context, dir, name string, args ...string) (string, error) {
 	cmd := exec.CommandContext(ctx, name, args...)
-	cmd.Dir = dir
+	cmd.Dir, cmd.Env = dir, append(os.Environ(), w.env...)
 	var stderr strings.Builder
 	cmd.Stderr = io.MultiWriter(w.log, &stderr)
 	content, err := cmd.Output()
