@@ -21,10 +21,10 @@ const (
 	baseModelVersion   = "base-model/1"
 	environmentVersion = "environment/2"
 	planVersion        = "plan/3"
-	experienceVersion  = "experience/5"
+	experienceVersion  = "experience/6"
 	datasetVersion     = "dataset/4"
 	modelVersion       = "model/1"
-	evaluationVersion  = "evaluation/6"
+	evaluationVersion  = "evaluation/7"
 	runVersion         = "run/1"
 )
 
