@@ -2,7 +2,6 @@ package local
 
 import (
 	"bytes"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -125,11 +124,7 @@ func readAttempts(out string) (map[string]attempt, error) {
 			return nil, err
 		}
 		for _, sample := range samples {
-			content, err := json.Marshal(sample.Messages)
-			if err != nil {
-				return nil, err
-			}
-			attempts[string(sample.Meta.Unit)+"/"+sample.Meta.TaskID] = attempt{text: locally.Stable(string(content))}
+			attempts[string(sample.Meta.Unit)+"/"+sample.Meta.TaskID] = attempt{text: stableText(sample.Messages)}
 		}
 		rejections, err := task.ReadFile[task.Rejection](filepath.Join(shard, experience.RejectionsFile))
 		if err != nil {
@@ -143,6 +138,15 @@ func readAttempts(out string) (map[string]attempt, error) {
 		return nil, fmt.Errorf("%s holds no outcome of a task", out)
 	}
 	return attempts, nil
+}
+
+// stableText joins messages without their volatile parts.
+func stableText(messages []task.Message) string {
+	var text strings.Builder
+	for _, m := range messages {
+		fmt.Fprintf(&text, "%s: %s\n", m.Role, locally.Stable(m.Content))
+	}
+	return text.String()
 }
 
 // readPlan reads the plan's files, but for the manifest, which holds times.

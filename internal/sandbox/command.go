@@ -17,6 +17,9 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/repoexpert/operator/internal/sandbox/keeper"
+	"github.com/repoexpert/operator/internal/sandbox/proctree"
 )
 
 // fixedEnvironment is what every command gets: no pager, prompt, progress bar or
@@ -85,7 +88,7 @@ func (s *Server) run(ctx context.Context, command Command) (Result, error) {
 	}
 	defer ours.Close()
 	output := newOutput(command.OutputLimit)
-	keeper, drained, err := s.startKeeper(command, theirs, &execution{control: ours, output: output})
+	started, drained, err := s.startKeeper(command, theirs, &execution{control: ours, output: output})
 	// The keeper has its own copy: ours would keep the connection open.
 	if err := errors.Join(err, theirs.Close()); err != nil {
 		return Result{}, fmt.Errorf("start a keeper: %w", err)
@@ -93,7 +96,7 @@ func (s *Server) run(ctx context.Context, command Command) (Result, error) {
 	stop := context.AfterFunc(ctx, func() { _ = ours.Close() })
 	defer stop()
 	ended, err := converse(ours, command)
-	s.endKeeper(keeper, ours, err != nil)
+	s.endKeeper(started, ours, err != nil)
 	<-drained
 	if ctx.Err() != nil {
 		return Result{}, ctx.Err()
@@ -101,7 +104,7 @@ func (s *Server) run(ctx context.Context, command Command) (Result, error) {
 	if err != nil {
 		// Something in the box killed the keeper: to the caller that is a command
 		// that was killed.
-		ended = outcome{ExitCode: exitSignal + int(syscall.SIGKILL), TimedOut: time.Since(begin) >= command.Timeout}
+		ended = keeper.Outcome{ExitCode: keeper.ExitSignal + int(syscall.SIGKILL), TimedOut: time.Since(begin) >= command.Timeout}
 	}
 	if ended.Failed != "" {
 		return Result{}, errors.New(ended.Failed)
@@ -117,12 +120,12 @@ func (s *Server) run(ctx context.Context, command Command) (Result, error) {
 
 // converse orders a command and reads its outcome. A keeper that does not
 // answer in time hangs in a process that cannot be killed.
-func converse(control *os.File, command Command) (outcome, error) {
-	var ended outcome
+func converse(control *os.File, command Command) (keeper.Outcome, error) {
+	var ended keeper.Outcome
 	if err := control.SetDeadline(time.Now().Add(command.Timeout + killGrace)); err != nil {
 		return ended, err
 	}
-	err := json.NewEncoder(control).Encode(order{Args: command.Args, Stdin: command.Stdin, Timeout: command.Timeout})
+	err := json.NewEncoder(control).Encode(keeper.Order{Args: command.Args, Stdin: command.Stdin, Timeout: command.Timeout})
 	if err != nil {
 		return ended, err
 	}
@@ -137,7 +140,7 @@ func (s *Server) startKeeper(command Command, control *os.File, run *execution) 
 		return nil, nil, err
 	}
 	cmd := &exec.Cmd{
-		Path: s.executable, Args: []string{keeperName}, Dir: command.Dir,
+		Path: s.executable, Args: []string{keeper.Name}, Dir: command.Dir,
 		Env: environ(s.inherited(), command.Env), Stdout: w, Stderr: w, ExtraFiles: []*os.File{control},
 		// A terminal's interrupt goes to the foreground process group. A keeper must
 		// not die of it: that would look as if the command had been killed.
@@ -159,16 +162,16 @@ func (s *Server) startKeeper(command Command, control *os.File, run *execution) 
 
 // endKeeper waits for a keeper. One that was killed, or hangs, left its
 // descendants to the server.
-func (s *Server) endKeeper(keeper *exec.Cmd, control *os.File, broken bool) {
+func (s *Server) endKeeper(cmd *exec.Cmd, control *os.File, broken bool) {
 	if broken {
 		// Closing lets a keeper that still lives kill its descendants; killing it
 		// hands them over.
 		_ = control.Close()
-		_ = keeper.Process.Kill()
+		_ = cmd.Process.Kill()
 	}
 	// The outcome said all that counts.
-	_ = keeper.Wait()
-	s.children.end(keeper.Process.Pid)
+	_ = cmd.Wait()
+	s.children.end(cmd.Process.Pid)
 	if broken {
 		s.children.sweep()
 	}
@@ -224,7 +227,7 @@ func (c *children) endStopped() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	for pid, command := range c.keepers {
-		if keeper, ok := readProcess(pid); ok && keeper.stopped {
+		if p, ok := proctree.Read(pid); ok && p.Stopped {
 			command.end("")
 		}
 	}
@@ -233,11 +236,11 @@ func (c *children) endStopped() {
 func (c *children) endLargest(why string) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	all := listProcesses()
+	all := proctree.List()
 	var largest *execution
 	most := int64(-1)
 	for pid, command := range c.keepers {
-		if size := residentPages(descendants(all, pid)); size > most {
+		if size := proctree.ResidentPages(proctree.Descendants(all, pid)); size > most {
 			largest, most = command, size
 		}
 	}
@@ -268,15 +271,15 @@ func (c *children) none() bool {
 func (c *children) sweep() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	for range killRounds {
-		orphans := c.orphans(listProcesses())
+	for range proctree.KillRounds {
+		orphans := c.orphans(proctree.List())
 		if len(orphans) == 0 {
 			return
 		}
-		killAll(func() []int {
-			all := listProcesses()
+		proctree.KillAll(func() []int {
+			all := proctree.List()
 			found := c.orphans(all)
-			return append(found, descendants(all, found...)...)
+			return append(found, proctree.Descendants(all, found...)...)
 		})
 		for _, pid := range orphans {
 			// It was killed: the wait is short.
@@ -285,7 +288,7 @@ func (c *children) sweep() {
 	}
 }
 
-func (c *children) orphans(all []process) []int {
+func (c *children) orphans(all []proctree.Process) []int {
 	self := os.Getpid()
 	session, err := unix.Getsid(0)
 	if err != nil {
@@ -293,8 +296,8 @@ func (c *children) orphans(all []process) []int {
 	}
 	var found []int
 	for _, p := range all {
-		if p.parent == self && p.session != session && c.keepers[p.pid] == nil {
-			found = append(found, p.pid)
+		if p.Parent == self && p.Session != session && c.keepers[p.PID] == nil {
+			found = append(found, p.PID)
 		}
 	}
 	return found

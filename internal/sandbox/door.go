@@ -9,6 +9,8 @@ import (
 	"sync"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/repoexpert/operator/internal/sandbox/proctree"
 )
 
 // door is the listener on the server's socket. Commands run as the server's own
@@ -149,17 +151,17 @@ func welcome(conn *net.UnixConn) bool {
 	if err != nil || peerErr != nil {
 		return false
 	}
-	return peer.Pid == 0 || outsider(listProcesses(), int(peer.Pid), os.Getpid())
+	return peer.Pid == 0 || outsider(proctree.List(), int(peer.Pid), os.Getpid())
 }
 
 // outsider says whether a process is known and no descendant of another.
-func outsider(all []process, pid, of int) bool {
+func outsider(all []proctree.Process, pid, of int) bool {
 	if pid == of {
 		return true
 	}
 	parents := make(map[int]int, len(all))
 	for _, p := range all {
-		parents[p.pid] = p.parent
+		parents[p.PID] = p.Parent
 	}
 	if _, known := parents[pid]; !known {
 		return false

@@ -15,6 +15,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/repoexpert/operator/internal/sandbox/proctree"
 )
 
 // podVariable tells this test binary to be a sidecar instead.
@@ -208,11 +210,11 @@ func (l *logFile) String() string {
 // first is the server's process as this machine counts.
 func (p *pod) first(t testing.TB) int {
 	t.Helper()
-	for _, found := range listProcesses() {
-		if found.parent != p.parent {
+	for _, found := range proctree.List() {
+		if found.Parent != p.parent {
 			continue
 		}
-		return found.pid
+		return found.PID
 	}
 	t.Fatal("the server is gone")
 	return 0

@@ -14,6 +14,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/repoexpert/operator/internal/sandbox/proctree"
 )
 
 func TestRunReportsHowACommandEnds(t *testing.T) {
@@ -231,10 +233,10 @@ func marker(t *testing.T) string {
 func running(t testing.TB, word string) []int {
 	t.Helper()
 	var found []int
-	for _, p := range listProcesses() {
-		line, err := os.ReadFile(fmt.Sprintf("/proc/%d/cmdline", p.pid))
+	for _, p := range proctree.List() {
+		line, err := os.ReadFile(fmt.Sprintf("/proc/%d/cmdline", p.PID))
 		if err == nil && bytes.Contains(line, []byte(word)) {
-			found = append(found, p.pid)
+			found = append(found, p.PID)
 		}
 	}
 	return found
@@ -243,13 +245,13 @@ func running(t testing.TB, word string) []int {
 func ofUser(t testing.TB, user uint32) []int {
 	t.Helper()
 	var found []int
-	for _, p := range listProcesses() {
-		info, err := os.Stat("/proc/" + strconv.Itoa(p.pid))
+	for _, p := range proctree.List() {
+		info, err := os.Stat("/proc/" + strconv.Itoa(p.PID))
 		if err != nil {
 			continue
 		}
 		if owner, ok := info.Sys().(*syscall.Stat_t); ok && owner.Uid == user {
-			found = append(found, p.pid)
+			found = append(found, p.PID)
 		}
 	}
 	return found

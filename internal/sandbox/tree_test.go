@@ -11,6 +11,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/repoexpert/operator/internal/sandbox/proctree"
 )
 
 // rawTar is an archive with headers that archive/tar would not write.
@@ -150,7 +152,7 @@ func TestWhatIsTheSameStays(t *testing.T) {
 }
 
 func TestOutsider(t *testing.T) {
-	all := []process{{pid: 1}, {pid: 5, parent: 1}, {pid: 6, parent: 5}, {pid: 7, parent: 6}, {pid: 9, parent: 1}, {pid: 20, parent: 21}, {pid: 21, parent: 20}}
+	all := []proctree.Process{{PID: 1}, {PID: 5, Parent: 1}, {PID: 6, Parent: 5}, {PID: 7, Parent: 6}, {PID: 9, Parent: 1}, {PID: 20, Parent: 21}, {PID: 21, Parent: 20}}
 	for pid, want := range map[int]bool{5: true, 6: false, 7: false, 9: true, 1: true, 20: true, 99: false} {
 		if got := outsider(all, pid, 5); got != want {
 			t.Errorf("process %d is an outsider: %v", pid, got)

@@ -1,4 +1,5 @@
-package sandbox
+// Package proctree reads and ends trees of processes.
+package proctree
 
 import (
 	"bytes"
@@ -7,55 +8,55 @@ import (
 	"syscall"
 )
 
-// killRounds bounds the hunt for processes that fork while they are hunted.
-const killRounds = 50
+// KillRounds bounds the hunt for processes that fork while they are hunted.
+const KillRounds = 50
 
-// process is one line of /proc.
-type process struct {
-	pid, parent, session int
-	// stopped by a signal.
-	stopped bool
+// Process is one line of /proc.
+type Process struct {
+	PID, Parent, Session int
+	// Stopped by a signal.
+	Stopped bool
 }
 
-// listProcesses reads all processes that this one can see.
-func listProcesses() []process {
+// List reads all processes that this one can see.
+func List() []Process {
 	entries, err := os.ReadDir("/proc")
 	if err != nil {
 		return nil
 	}
-	var all []process
+	var all []Process
 	for _, entry := range entries {
 		pid, err := strconv.Atoi(entry.Name())
 		if err != nil {
 			continue
 		}
-		if p, ok := readProcess(pid); ok {
+		if p, ok := Read(pid); ok {
 			all = append(all, p)
 		}
 	}
 	return all
 }
 
-// readProcess parses /proc/<pid>/stat; a command's name, in parentheses, may
+// Read parses /proc/<pid>/stat; a command's name, in parentheses, may
 // hold anything, so fields count from the last one.
-func readProcess(pid int) (process, bool) {
+func Read(pid int) (Process, bool) {
 	raw, err := os.ReadFile("/proc/" + strconv.Itoa(pid) + "/stat")
 	if err != nil {
-		return process{}, false
+		return Process{}, false
 	}
 	return parseStat(pid, raw)
 }
 
-func parseStat(pid int, raw []byte) (process, bool) {
+func parseStat(pid int, raw []byte) (Process, bool) {
 	_, after, found := cutLast(raw, ')')
 	// state, parent, process group, session
 	fields := bytes.Fields(after)
 	if !found || len(fields) < 4 {
-		return process{}, false
+		return Process{}, false
 	}
 	parent, err := strconv.Atoi(string(fields[1]))
 	session, err2 := strconv.Atoi(string(fields[3]))
-	return process{pid: pid, parent: parent, session: session, stopped: fields[0][0] == 'T'}, err == nil && err2 == nil
+	return Process{PID: pid, Parent: parent, Session: session, Stopped: fields[0][0] == 'T'}, err == nil && err2 == nil
 }
 
 func cutLast(raw []byte, sep byte) (before, after []byte, found bool) {
@@ -66,11 +67,11 @@ func cutLast(raw []byte, sep byte) (before, after []byte, found bool) {
 	return raw[:i], raw[i+1:], true
 }
 
-// descendants returns the processes below some, without these.
-func descendants(all []process, of ...int) []int {
+// Descendants returns the processes below some, without these.
+func Descendants(all []Process, of ...int) []int {
 	children := map[int][]int{}
 	for _, p := range all {
-		children[p.parent] = append(children[p.parent], p.pid)
+		children[p.Parent] = append(children[p.Parent], p.PID)
 	}
 	var found []int
 	queue := append([]int(nil), of...)
@@ -89,9 +90,9 @@ func descendants(all []process, of ...int) []int {
 	return found
 }
 
-// residentPages sums the memory of processes; pages that they share count for
+// ResidentPages sums the memory of processes; pages that they share count for
 // each.
-func residentPages(pids []int) int64 {
+func ResidentPages(pids []int) int64 {
 	var total int64
 	for _, pid := range pids {
 		raw, err := os.ReadFile("/proc/" + strconv.Itoa(pid) + "/statm")
@@ -108,12 +109,12 @@ func residentPages(pids []int) int64 {
 	return total
 }
 
-// killAll kills the processes that find returns. They are stopped first, round
+// KillAll kills the processes that find returns. They are stopped first, round
 // by round: a stopped process does not fork and still takes a place under the
 // limit of processes, so a fork bomb runs out of them.
-func killAll(find func() []int) {
+func KillAll(find func() []int) {
 	stopped := map[int]bool{}
-	for range killRounds {
+	for range KillRounds {
 		fresh := false
 		for _, pid := range find() {
 			if !stopped[pid] {

@@ -1,4 +1,11 @@
-package sandbox
+// Package keeper is the process between a sandbox's server and one command.
+//
+// The binary of the server starts itself once for each command. Packages are
+// initialized in the order of their paths, each as soon as its imports are (The Go
+// Programming Language Specification, Program initialization). This one imports
+// little, so that a keeper runs before most others have cost anything: neither a
+// logger nor runtime/debug.
+package keeper
 
 import (
 	"encoding/json"
@@ -7,20 +14,21 @@ import (
 	"io"
 	"os"
 	"os/exec"
-	"runtime/debug"
 	"strings"
 	"sync/atomic"
 	"syscall"
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/repoexpert/operator/internal/sandbox/proctree"
 )
 
-// keeperName is the name under which the binary starts itself as a keeper.
-const keeperName = "repoexpert-keeper"
+// Name is the name under which the binary starts itself as a keeper.
+const Name = "repoexpert-keeper"
 
-// keeperControl is the keeper's end of the connection to the server.
-const keeperControl = 3
+// controlFile is the keeper's end of the connection to the server.
+const controlFile = 3
 
 // Limits of what a command may use; the container's own limits come first.
 const (
@@ -32,24 +40,26 @@ const (
 // a ninth of the weight. Other containers are not concerned: each has its share.
 const commandNice = 10
 
-// killPause is between two rounds of killing.
-const killPause = 5 * time.Millisecond
+// KillPause is between two rounds of killing.
+const KillPause = 5 * time.Millisecond
 
 // Exit codes of a shell, for a program that cannot be started.
 const (
 	exitNotFound      = 127
 	exitNotExecutable = 126
-	exitSignal        = 128
+	// ExitSignal is the first of those of programs that a signal ended.
+	ExitSignal = 128
 )
 
-// order is what a keeper is told, outcome what it answers.
-type order struct {
+// Order is what a keeper is told.
+type Order struct {
 	Args    []string      `json:"args"`
 	Stdin   string        `json:"stdin"`
 	Timeout time.Duration `json:"timeout"`
 }
 
-type outcome struct {
+// Outcome is what it answers.
+type Outcome struct {
 	ExitCode int           `json:"exitCode"`
 	TimedOut bool          `json:"timedOut"`
 	CPU      time.Duration `json:"cpu"`
@@ -63,7 +73,7 @@ type outcome struct {
 // leaves anything behind. The binary starts itself, and this runs before main:
 // no program that embeds a server, a test among them, can forget it.
 func init() {
-	if len(os.Args) == 1 && os.Args[0] == keeperName {
+	if len(os.Args) == 1 && os.Args[0] == Name {
 		keep()
 		// Not os.Exit: there is nothing to flush, and a binary with the race
 		// detector would linger for a second.
@@ -72,9 +82,8 @@ func init() {
 }
 
 func keep() {
-	debug.SetGCPercent(-1)
-	syscall.CloseOnExec(keeperControl)
-	control := os.NewFile(keeperControl, "control")
+	syscall.CloseOnExec(controlFile)
+	control := os.NewFile(controlFile, "control")
 	result, err := keepCommand(control)
 	if err != nil {
 		result.Failed = err.Error()
@@ -83,21 +92,21 @@ func keep() {
 	_ = json.NewEncoder(control).Encode(result)
 }
 
-func keepCommand(control *os.File) (outcome, error) {
+func keepCommand(control *os.File) (Outcome, error) {
 	decoder := json.NewDecoder(control)
-	var o order
+	var o Order
 	if err := decoder.Decode(&o); err != nil {
-		return outcome{}, fmt.Errorf("read the order: %w", err)
+		return Outcome{}, fmt.Errorf("read the order: %w", err)
 	}
 	if err := confine(); err != nil {
-		return outcome{}, err
+		return Outcome{}, err
 	}
 	leader, code, err := startLeader(o)
 	if err != nil {
-		return outcome{}, err
+		return Outcome{}, err
 	}
 	if leader == 0 {
-		return outcome{ExitCode: code}, nil
+		return Outcome{ExitCode: code}, nil
 	}
 	k := keeper{}
 	timer := time.AfterFunc(o.Timeout, func() {
@@ -142,7 +151,7 @@ func confine() error {
 
 // startLeader starts the command in a session of its own. Without a process it
 // returns the exit code that a shell would give.
-func startLeader(o order) (pid, code int, err error) {
+func startLeader(o Order) (pid, code int, err error) {
 	program, err := exec.LookPath(o.Args[0])
 	switch {
 	case errors.Is(err, exec.ErrDot):
@@ -206,14 +215,14 @@ type keeper struct {
 
 func (k *keeper) kill() {
 	self := os.Getpid()
-	killAll(func() []int { return descendants(listProcesses(), self) })
+	proctree.KillAll(func() []int { return proctree.Descendants(proctree.List(), self) })
 }
 
 // killUntilEnd goes on until reap has seen the last descendant and the process
 // exits: /proc is read entry by entry, and what changes its parent meanwhile
 // may be missed once.
 func (k *keeper) killUntilEnd() {
-	pause := time.NewTicker(killPause)
+	pause := time.NewTicker(KillPause)
 	defer pause.Stop()
 	for {
 		k.kill()
@@ -223,10 +232,10 @@ func (k *keeper) killUntilEnd() {
 
 // reap waits for the leader, kills what outlived it, and returns when no
 // descendant is left.
-func (k *keeper) reap(leader int) (outcome, error) {
-	var result outcome
+func (k *keeper) reap(leader int) (Outcome, error) {
+	var result Outcome
 	ended := false
-	pause := time.NewTicker(killPause)
+	pause := time.NewTicker(KillPause)
 	defer pause.Stop()
 	for {
 		var status syscall.WaitStatus
@@ -261,7 +270,7 @@ func cpuOf(usage syscall.Rusage) time.Duration {
 
 func codeOf(status syscall.WaitStatus) int {
 	if status.Signaled() {
-		return exitSignal + int(status.Signal())
+		return ExitSignal + int(status.Signal())
 	}
 	return status.ExitStatus()
 }
