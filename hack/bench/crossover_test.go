@@ -2,12 +2,16 @@ package main
 
 import (
 	"fmt"
+	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
 	"time"
 
+	"github.com/repoexpert/operator/api/v1alpha1"
 	"github.com/repoexpert/operator/hack/bench/crossover"
+	"github.com/repoexpert/operator/internal/artifact"
 	"github.com/repoexpert/operator/internal/recall"
 	"github.com/repoexpert/operator/internal/task"
 )
@@ -96,5 +100,50 @@ func TestBetweenTwoKnownRepositories(t *testing.T) {
 	}
 	if _, err := subjectNamed("unheard-of"); err == nil || !slices.Contains(subjectNames(), "click") {
 		t.Errorf("got %v", err)
+	}
+}
+
+// The base model is sealed once, and a model that is there is not trained again.
+func TestVolumeOfTheCrossover(t *testing.T) {
+	store, err := artifact.Open(t.TempDir())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer store.Close()
+	model := t.TempDir()
+	if err := os.WriteFile(filepath.Join(model, "config.json"), []byte("{}"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	e := experiment{bench: crossoverBench{facts: 4, seeds: 2}, repositories: twoRepositories(4)}
+	if err := e.design(); err != nil {
+		t.Fatal(err)
+	}
+	m := machine{store: store, experiment: &e}
+	if err := m.sealBase(model); err != nil {
+		t.Fatal(err)
+	}
+	first := m.baseDigest
+	if err := m.sealBase(model); err != nil || m.baseDigest != first || first == "" {
+		t.Errorf("digests %s and %s, %v", first, m.baseDigest, err)
+	}
+	folders := map[string]bool{}
+	for _, of := range e.experts {
+		for seed := 1; seed <= 2; seed++ {
+			keys, _, err := m.keys(of, seed)
+			if err != nil {
+				t.Fatal(err)
+			}
+			folder := keys.Output(v1alpha1.StageTrain)
+			if _, err := m.seal(folder, artifact.Manifest{}, nil); err != nil {
+				t.Fatal(err)
+			}
+			if got, err := m.train(t.Context(), of, seed); err != nil || got != folder {
+				t.Errorf("got %s, %v", got, err)
+			}
+			folders[folder] = true
+		}
+	}
+	if len(folders) != 6 || len(e.trained) != 0 {
+		t.Errorf("%d models, %d trainings", len(folders), len(e.trained))
 	}
 }

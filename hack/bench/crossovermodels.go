@@ -196,28 +196,40 @@ func (m *machine) seal(folder string, manifest artifact.Manifest, files map[stri
 	return draft.Seal(manifest)
 }
 
+// keys name an expert's data and model by all that they are made from; data is the
+// document of samples.
+func (m *machine) keys(of expert, seed int) (keys contract.Keys, data string, err error) {
+	var document strings.Builder
+	if err := task.Encode(&document, of.samples); err != nil {
+		return keys, "", err
+	}
+	shape, err := json.Marshal(m.seeded(seed))
+	keys = contract.Keys{BaseModel: m.baseKey, Dataset: hashOf(document.String())}
+	keys.Model = hashOf(keys.BaseModel, keys.Dataset, string(shape))
+	return keys, document.String(), err
+}
+
+// seeded is the training with another seed.
+func (m *machine) seeded(seed int) v1alpha1.Training {
+	training := m.training
+	training.Seed = int64(seed)
+	return training
+}
+
 // train runs the stage Train on one expert's data and returns the model's folder. A
 // model that is there already is not trained again.
 func (m *machine) train(ctx context.Context, of expert, seed int) (string, error) {
 	e := m.experiment
-	var data strings.Builder
-	if err := task.Encode(&data, of.samples); err != nil {
-		return "", err
-	}
-	training := m.training
-	training.Seed = int64(seed)
-	shape, err := json.Marshal(training)
+	keys, data, err := m.keys(of, seed)
 	if err != nil {
 		return "", err
 	}
-	keys := contract.Keys{BaseModel: m.baseKey, Dataset: hashOf(data.String())}
-	keys.Model = hashOf(keys.BaseModel, keys.Dataset, string(shape))
 	folder, dataset := keys.Output(v1alpha1.StageTrain), keys.Output(v1alpha1.StageCurate)
 	if _, _, err := m.store.Lookup(folder); err == nil {
 		return folder, nil
 	}
 	digest, err := m.seal(dataset, artifact.Manifest{Stage: string(v1alpha1.StageCurate), Key: keys.Dataset}, map[string]func() ([]byte, error){
-		datasetFile: func() ([]byte, error) { return []byte(data.String()), nil },
+		datasetFile: func() ([]byte, error) { return []byte(data), nil },
 	})
 	if err != nil {
 		return "", err
@@ -229,7 +241,7 @@ func (m *machine) train(ctx context.Context, of expert, seed int) (string, error
 		},
 		Spec: contract.StageSpec{
 			Stage: v1alpha1.StageTrain, Keys: keys, Inputs: map[string]string{dataset: digest, m.base: m.baseDigest},
-			Recipe: v1alpha1.Recipe{Training: training, Engine: v1alpha1.EngineTransformers, EngineDevice: v1alpha1.DeviceCPU},
+			Recipe: v1alpha1.Recipe{Training: m.seeded(seed), Engine: v1alpha1.EngineTransformers, EngineDevice: v1alpha1.DeviceCPU},
 		},
 	}
 	started := time.Now()
