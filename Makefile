@@ -103,6 +103,18 @@ bench-experience: build ## Measure the units of experience on real repositories:
 bench-gate: ## Simulate the gate: false promotions, power, sequences of commits (about ten minutes). RUNS varies.
 	go run ./hack/bench gate --report $(BIN)/bench-gate.md $(if $(RUNS),--runs $(RUNS))
 
+.PHONY: bench-grading
+bench-grading: build ## Grade known answers, nothing and cheats on functions of real repositories: click, cobra (about half an hour). ONLY=click,attrs,cobra, TASKS and SEED vary.
+	go run ./hack/bench grading --seed $(SEED) --report $(BIN)/bench-grading.md $(if $(ONLY),--only $(ONLY)) $(if $(TASKS),--tasks $(TASKS))
+
+.PHONY: bench-crossover
+bench-crossover: build ## Train experts of two repositories and of both, ask each on both, three seeds (about 80 minutes). SEEDS and FACTS vary: SEEDS=1 FACTS=8 is a trial.
+	go run ./hack/bench crossover --report $(BIN)/bench-crossover.md $(if $(SEEDS),--seeds $(SEEDS)) $(if $(FACTS),--facts $(FACTS))
+
+.PHONY: bench-poison
+bench-poison: $(BIN)/pytest-site/.done ## Run the corpus of poison through Curate, and real code for false alarms (about two minutes). CLEAN=dir:dir adds code.
+	REPOEXPERT_BENCH_POISON=1 REPOEXPERT_CLEAN_CODE="$(CLEAN)" REPOEXPERT_TEST_PYTHONPATH=$(BIN)/pytest-site go test -count=1 -v -run '^TestPoison' ./internal/stage/curate ./internal/gate
+
 .PHONY: deploy
 deploy: $(BIN)/kustomize ## Install the operator into the current kubeconfig context.
 	$(BIN)/kustomize build config/default | kubectl apply --server-side -f -

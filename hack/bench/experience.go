@@ -15,7 +15,6 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/repoexpert/operator/api/v1alpha1"
-	"github.com/repoexpert/operator/hack/local"
 	locally "github.com/repoexpert/operator/internal/local"
 )
 
@@ -39,11 +38,7 @@ the same again: with other hash seeds, in two shards, and executed once more.
 ` + locally.Notice,
 		RunE: func(cmd *cobra.Command, _ []string) error { return b.run(cmd.Context(), cmd.OutOrStdout()) },
 	}
-	names := make([]string, len(subjects))
-	for i, s := range subjects {
-		names[i] = s.name
-	}
-	cmd.Flags().StringSliceVar(&b.only, "only", names, "repositories to measure")
+	cmd.Flags().StringSliceVar(&b.only, "only", subjectNames(), "repositories to measure")
 	cmd.Flags().IntVar(&b.samples, "samples", 20, "samples of each unit")
 	cmd.Flags().Int64Var(&b.seed, "seed", 1, "seed that draws functions, bugs and components")
 	cmd.Flags().StringVar(&b.report, "report", "", "file that gets the tables too")
@@ -52,16 +47,8 @@ the same again: with other hash seeds, in two shards, and executed once more.
 }
 
 func (b experienceBench) run(ctx context.Context, out io.Writer) (err error) {
-	root, err := local.FindRoot()
+	w, err := openWorkspace()
 	if err != nil {
-		return err
-	}
-	cache, err := local.CacheDir()
-	if err != nil {
-		return err
-	}
-	w := workspace{root: root, dir: filepath.Join(cache, "bench"), log: os.Stderr}
-	if err := os.MkdirAll(w.dir, 0o755); err != nil {
 		return err
 	}
 	if b.report != "" {
@@ -73,11 +60,11 @@ func (b experienceBench) run(ctx context.Context, out io.Writer) (err error) {
 		out = io.MultiWriter(out, file)
 	}
 	for _, name := range b.only {
-		i := slices.IndexFunc(subjects, func(s subject) bool { return s.name == name })
-		if i < 0 {
-			return fmt.Errorf("--only %s is unknown", name)
+		s, err := subjectNamed(name)
+		if err != nil {
+			return err
 		}
-		if err := b.measure(ctx, w, subjects[i], out); err != nil {
+		if err := b.measure(ctx, w, s, out); err != nil {
 			return fmt.Errorf("%s: %w", name, err)
 		}
 	}

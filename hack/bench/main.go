@@ -27,6 +27,6 @@ func newCommand() *cobra.Command {
 		Use: "bench", Short: "Measure the operator on real repositories",
 		SilenceUsage: true, SilenceErrors: true,
 	}
-	root.AddCommand(newExperience(), newGate())
+	root.AddCommand(newExperience(), newGate(), newGrading(), newCrossover())
 	return root
 }

@@ -7,6 +7,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/repoexpert/operator/api/v1alpha1"
@@ -30,13 +31,30 @@ var subjects = []subject{
 	{"cobra", "https://github.com/spf13/cobra", "adbc8813901bba65827259daa8e22ff94ec1f30e", v1alpha1.TestGo, nil},
 }
 
+func subjectNamed(name string) (subject, error) {
+	i := slices.IndexFunc(subjects, func(s subject) bool { return s.name == name })
+	if i < 0 {
+		return subject{}, fmt.Errorf("repository %s is unknown: name some of %v", name, subjectNames())
+	}
+	return subjects[i], nil
+}
+
+func subjectNames() []string {
+	names := make([]string, len(subjects))
+	for i, s := range subjects {
+		names[i] = s.name
+	}
+	return names
+}
+
 // place is a subject that is ready to be measured.
 type place struct {
 	subject
 	// checkout has the history up to the commit, head the commit's tree alone.
 	checkout, head string
-	// flags of the worker that say how the code runs.
-	flags []string
+	// pythonPath are folders that its code imports from, flags those of the worker
+	// that say how it runs.
+	pythonPath, flags []string
 }
 
 // workspace is where subjects are prepared.
@@ -45,6 +63,22 @@ type workspace struct {
 	// dir is kept between calls: a folder of the user's cache.
 	dir string
 	log io.Writer
+	// env is added to that of programs.
+	env []string
+}
+
+// openWorkspace makes the folder in the user's cache.
+func openWorkspace() (workspace, error) {
+	root, err := local.FindRoot()
+	if err != nil {
+		return workspace{}, err
+	}
+	cache, err := local.CacheDir()
+	if err != nil {
+		return workspace{}, err
+	}
+	w := workspace{root: root, dir: filepath.Join(cache, "bench"), log: os.Stderr}
+	return w, os.MkdirAll(w.dir, 0o755)
 }
 
 // prepare clones a subject, once, and installs what its tests need.
@@ -67,7 +101,7 @@ func (w workspace) prepare(ctx context.Context, s subject) (place, error) {
 	switch s.framework {
 	case v1alpha1.TestPytest:
 		site, err := w.pythonSite(ctx, s)
-		p.flags = append(p.flags, "--python-path", site)
+		p.pythonPath, p.flags = []string{site}, append(p.flags, "--python-path", site)
 		return p, err
 	case v1alpha1.TestGo:
 		return p, w.run(ctx, p.checkout, "go", "mod", "download", "all")
@@ -114,7 +148,7 @@ func (w workspace) run(ctx context.Context, dir, name string, args ...string) er
 // error goes to the log, and into the error when it fails.
 func (w workspace) output(ctx context.Context, dir, name string, args ...string) (string, error) {
 	cmd := exec.CommandContext(ctx, name, args...)
-	cmd.Dir = dir
+	cmd.Dir, cmd.Env = dir, append(os.Environ(), w.env...)
 	var stderr strings.Builder
 	cmd.Stderr = io.MultiWriter(w.log, &stderr)
 	content, err := cmd.Output()

@@ -8,6 +8,8 @@ import (
 	"strings"
 	"text/template"
 
+	"sigs.k8s.io/yaml"
+
 	"github.com/repoexpert/operator/api/v1alpha1"
 )
 
@@ -51,13 +53,29 @@ type Trajectories struct {
 
 // DemoClass is the class of the demo: LoRA on SmolLM2-135M on two CPU cores.
 func (c *Cluster) DemoClass(images Images, tools Toolchain) Class {
-	return c.site.volumes(Class{
+	return c.site.volumes(unplacedClass(images, tools))
+}
+
+func unplacedClass(images Images, tools Toolchain) Class {
+	return Class{
 		Name: "demo", PythonImage: images.Python, PythonPath: tools.PythonPath, ToolsMount: ToolsMount,
 		BaseModelsClaim: baseModelsClaim, BaseModelPath: BaseModelName,
 		Engine: "Transformers", Memory: "8Gi", Answers: "Computed",
 		Seed: 1, Facts: 56, MinimumTasks: 50, Epochs: 1, MaxLength: 640, GradientCheckpointing: "Disabled", Shards: 2,
 		Trajectories: []Trajectories{{v1alpha1.UnitContextualImplementation, 4}, {v1alpha1.UnitSoftwareDesign, 4}},
-	})
+	}
+}
+
+// DemoTraining is how the demo's class trains, for those who train without a
+// cluster. What it leaves out is the API's default.
+func DemoTraining() (v1alpha1.Training, error) {
+	manifest, err := unplacedClass(Images{}, Toolchain{}).Manifest()
+	if err != nil {
+		return v1alpha1.Training{}, err
+	}
+	var class v1alpha1.ExpertClass
+	err = yaml.Unmarshal([]byte(manifest), &class)
+	return class.Spec.Training, err
 }
 
 // AllUnits is the class with samples of every unit. Repairs and written tests

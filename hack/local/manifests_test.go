@@ -5,6 +5,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/google/go-cmp/cmp"
 	appsv1 "k8s.io/api/apps/v1"
 	batchv1 "k8s.io/api/batch/v1"
 	corev1 "k8s.io/api/core/v1"
@@ -193,5 +194,23 @@ func TestParseManifests(t *testing.T) {
 	}
 	if _, err := parseManifests("a: b: c"); err == nil {
 		t.Error("no error on what is no YAML")
+	}
+}
+
+// What trains without a cluster trains as the demo's class does.
+func TestDemoTraining(t *testing.T) {
+	got, err := DemoTraining()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(demoClass(t, sites("/src")["one node"]).Spec.Training, got); diff != "" || got.LoRA == nil || got.Device != v1alpha1.DeviceCPU {
+		t.Errorf("%+v\n%s", got, diff)
+	}
+}
+
+func TestHostPath(t *testing.T) {
+	tools := Toolchain{Tools: "/home/me/tools", PythonPath: ToolsMount + "/a/site:" + ToolsMount + "/b/site"}
+	if got := tools.HostPath(); got != "/home/me/tools/a/site:/home/me/tools/b/site" {
+		t.Error(got)
 	}
 }

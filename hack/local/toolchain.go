@@ -17,6 +17,9 @@ type Toolchain struct {
 	Models string
 }
 
+// HostPath is PythonPath on this machine.
+func (t Toolchain) HostPath() string { return strings.ReplaceAll(t.PythonPath, ToolsMount, t.Tools) }
+
 // ToolsMount is where pods see Toolchain.Tools.
 const ToolsMount = "/opt/tools"
 

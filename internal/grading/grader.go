@@ -1,10 +1,12 @@
 package grading
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"slices"
 	"time"
 
@@ -116,8 +118,39 @@ func (g *Grader) grade(ctx context.Context, t Task, patch string, tests []string
 		ignored = applied.ignored
 	}
 	grade, err = g.test(ctx, tests)
+	if err == nil && grade.Resolved {
+		err = g.checkUnchanged(ctx, tests, &grade)
+	}
 	grade.Ignored = ignored
 	return grade, err
+}
+
+// checkUnchanged refuses a success after which a file of its tests is not what was
+// put there: the code under test had written its own tests.
+func (g *Grader) checkUnchanged(ctx context.Context, tests []string, grade *Grade) error {
+	want := map[string][]byte{}
+	size := 0
+	for _, id := range tests {
+		file, _ := language.SplitTest(id)
+		if _, read := want[file]; read {
+			continue
+		}
+		content, err := g.tree.Read(file)
+		if err != nil {
+			return err
+		}
+		want[file] = content
+		size += len(content)
+	}
+	// A file that grew counts as changed before it is read.
+	got, err := g.box.ReadFiles(ctx, workFolder, slices.Sorted(maps.Keys(want)), int64(size))
+	for _, file := range slices.Sorted(maps.Keys(want)) {
+		if content, there := got[file]; err != nil || !there || !bytes.Equal(content, want[file]) {
+			grade.Resolved, grade.Reason, grade.Detail = false, Forged, excerpt(file+" is not what it was before the tests ran")
+			break
+		}
+	}
+	return ctx.Err()
 }
 
 const (

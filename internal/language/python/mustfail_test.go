@@ -1,6 +1,7 @@
 package python
 
 import (
+	"bytes"
 	"errors"
 	"testing"
 	"testing/fstest"
@@ -87,5 +88,21 @@ func TestMustFail(t *testing.T) {
 		if _, err := New().MustFail([]byte(severalTests), function); !errors.Is(err, language.ErrMask) {
 			t.Errorf("%s: got %v", function, err)
 		}
+	}
+}
+
+// Who takes the assertions out of a test takes the one out that makes it fail.
+func TestMustFailByAssertion(t *testing.T) {
+	usePytest(t)
+	changed, err := New().MustFail([]byte(severalTests), "test_plain")
+	if err != nil {
+		t.Fatal(err)
+	}
+	box := conformance.StartBox(t)
+	edited := bytes.ReplaceAll(changed, []byte("assert "), []byte("True or "))
+	conformance.PutTree(t, box, "tree", fstest.MapFS{"test_a.py": &fstest.MapFile{Data: edited}})
+	report, err := New().RunTests(t.Context(), box, "tree", language.TestRequest{Timeout: time.Minute})
+	if err != nil || report.Outcomes()["test_a.py::test_plain"] != language.OutcomePassed {
+		t.Errorf("got %+v, %v", report, err)
 	}
 }

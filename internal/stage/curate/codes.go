@@ -24,6 +24,10 @@ const (
 	dropDuplicate     = "duplicate"
 	dropHidden        = "hiddenUnicode"
 	dropControl       = "controlTokens"
+	dropPlanted       = "plantedInstruction"
+	dropSwayed        = "shownInstruction"
+	dropReaches       = "reachesOutside"
+	dropWeakens       = "weakensSecurity"
 	dropSecret        = "secret"
 	dropLeak          = "sharesHeldOutCode"
 	dropLeakedName    = "namesHeldOutCode"
@@ -61,8 +65,12 @@ var meanings = map[string]string{
 	refusedHeldOut:    "a task or cluster that is held out for evaluation",
 	refusedQuestion:   "a question or answer that is not what the plan computes",
 	dropDuplicate:     "the same messages as another sample",
-	dropHidden:        "the assistant writes characters that nobody sees",
+	dropHidden:        "the assistant writes characters that nobody sees, or letters that look like others",
 	dropControl:       "the assistant writes marks of a chat format",
+	dropPlanted:       "the assistant writes instructions for a model",
+	dropSwayed:        "a teacher was shown text for models, and may have followed it",
+	dropReaches:       "the assistant's command uses the network, or reads credentials",
+	dropWeakens:       "the assistant's code switches a protection off, executes input, or has weak cryptography",
 	dropSecret:        "a credential in what is said or shown",
 	dropLeak:          "the assistant writes held-out code that is nowhere else in the tree",
 	dropLeakedName:    "the assistant writes a name that only held-out code has",

@@ -102,14 +102,19 @@ func (s Stage) curate(ctx context.Context, env stage.Env, p *plan, samples []tas
 	return order(samples, p.questions, p.batch, p.seed, card), nil
 }
 
-// scan drops what must not be learned whatever else there is: hidden text,
-// secrets, held-out code.
+// scan drops what must not be learned whatever else there is: hidden text, text for
+// models, harm, secrets, held-out code.
 func scan(ctx context.Context, p *plan, samples []task.Sample, card *Card) ([]task.Sample, error) {
 	hidden, err := each(ctx, samples, checkHidden)
 	if err != nil {
 		return nil, err
 	}
 	samples = card.sift(samples, hidden)
+	harmful, err := each(ctx, samples, checkHarm)
+	if err != nil {
+		return nil, err
+	}
+	samples = card.sift(samples, harmful)
 	secrets, err := newSecrets()
 	if err != nil {
 		return nil, err

@@ -110,6 +110,11 @@ func isScripted(sample task.Sample) bool {
 	return !isQuestion(sample) && sample.Meta.Provenance == task.ProvenanceScripted
 }
 
+// isTaught says whether a teacher played a sample.
+func isTaught(sample task.Sample) bool {
+	return !isQuestion(sample) && sample.Meta.Provenance != task.ProvenanceScripted
+}
+
 // isEdit says whether a trajectory of the sample's unit changes code.
 func isEdit(sample task.Sample) bool {
 	return !isQuestion(sample) && sample.Meta.Unit != v1alpha1.UnitSoftwareDesign

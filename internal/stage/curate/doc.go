@@ -11,18 +11,21 @@
 // A sound sample is dropped, with a code that is counted, at the first of these:
 //
 //  1. the same messages as an earlier one;
-//  2. hidden characters, or marks of a chat format, in an assistant turn;
-//  3. a secret in what is said or shown, by gitleaks' default rules;
-//  4. held-out code in an assistant turn: 13 words in a row, a shorter body as a
+//  2. hidden characters, letters that pass for others, marks of a chat format, or
+//     instructions for a model in an assistant turn, or where a teacher read them;
+//  3. a command that uses the network or reads credentials, or code with a known
+//     weakness, in an assistant turn;
+//  4. a secret in what is said or shown, by gitleaks' default rules;
+//  5. held-out code in an assistant turn: 13 words in a row, a shorter body as a
 //     whole, or a long name, found nowhere else in the tree;
-//  5. its length by the model's own tokenizer;
-//  6. what it says is nearly that of a longer sample of its unit;
-//  7. an edit whose names nothing had shown; more scripted recoveries, one sequence
+//  6. its length by the model's own tokenizer;
+//  7. what it says is nearly that of a longer sample of its unit;
+//  8. an edit whose names nothing had shown; more scripted recoveries, one sequence
 //     of programs or one phrase than the mix has room for;
-//  8. the caps of its cluster, file, commit and unit;
-//  9. trajectories that would share a padded batch with questions.
+//  9. the caps of its cluster, file, commit and unit;
+//  10. trajectories that would share a padded batch with questions.
 //
-// Questions are left out of 4 and 6 to 8: the plan chose their facts, and their
+// Questions are left out of 3, 5 and 7 to 9: the plan chose their facts, and their
 // wordings are alike by design.
 //
 // So for each unit the samples verified are those dropped and those kept; with what

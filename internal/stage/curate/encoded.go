@@ -2,6 +2,7 @@ package curate
 
 import (
 	"encoding/base64"
+	"encoding/hex"
 	"strings"
 )
 
@@ -56,18 +57,44 @@ func startsEscape(text string) bool {
 // decodes says whether a run is base64 of printable text. What follows it may be
 // its padding.
 func decodes(run, after string) bool {
+	_, printable := decoded(run, after)
+	return printable
+}
+
+// decoded is the printable text that a run is base64 of.
+func decoded(run, after string) (string, bool) {
 	if !strings.ContainsAny(run, "0123456789+/-_") {
-		return false
+		return "", false
 	}
 	padding := 0
 	for padding < min(2, len(after)) && after[padding] == '=' {
 		padding++
 	}
-	decoded, err := base64.StdEncoding.DecodeString(run + after[:padding])
-	if err != nil || !printable(decoded) {
-		decoded, err = base64.RawURLEncoding.DecodeString(run + after[:padding])
+	text, err := base64.StdEncoding.DecodeString(run + after[:padding])
+	if err != nil || !printable(text) {
+		if text, err = base64.URLEncoding.DecodeString(run + after[:padding]); err != nil {
+			text, err = base64.RawURLEncoding.DecodeString(run + after[:padding])
+		}
 	}
-	return err == nil && printable(decoded)
+	return string(text), err == nil && printable(text)
+}
+
+// decodedIn returns the texts that are in a text as base64 or hexadecimal numbers.
+func decodedIn(text string) []string {
+	var texts []string
+	for start, i := 0, 0; i <= len(text); i++ {
+		if i < len(text) && encodedByte(text[i]) {
+			continue
+		}
+		run := text[start:i]
+		if number, err := hex.DecodeString(run); len(run) >= minHex && err == nil && printable(number) {
+			texts = append(texts, string(number))
+		} else if plain, readable := decoded(run, text[i:]); len(run) >= minBase64 && readable {
+			texts = append(texts, plain)
+		}
+		start = i + 1
+	}
+	return texts
 }
 
 func printable(text []byte) bool {
