@@ -2,10 +2,8 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"io"
-	"os"
 	"path/filepath"
 	"strings"
 	"time"
@@ -29,7 +27,6 @@ type crossoverBench struct {
 	between []string
 	seeds   int
 	facts   int
-	report  string
 }
 
 func newCrossover() *cobra.Command {
@@ -51,16 +48,15 @@ product, on this machine and without a cluster. Models that are trained already 
 that an interrupted call goes on where it was.
 
 ` + locally.Notice,
-		RunE: func(cmd *cobra.Command, _ []string) error { return b.run(cmd.Context(), cmd.OutOrStdout()) },
+		RunE: reported(func(ctx context.Context, out io.Writer) error { return b.run(ctx, out) }),
 	}
 	cmd.Flags().StringSliceVar(&b.between, "between", []string{"click", "attrs"}, "the two repositories")
 	cmd.Flags().IntVar(&b.seeds, "seeds", 3, "training seeds")
 	cmd.Flags().IntVar(&b.facts, "facts", 56, "facts of each repository, at most")
-	cmd.Flags().StringVar(&b.report, "report", "", "file that gets the tables too")
 	return cmd
 }
 
-func (b crossoverBench) run(ctx context.Context, out io.Writer) (err error) {
+func (b crossoverBench) run(ctx context.Context, out io.Writer) error {
 	if len(b.between) != 2 || b.between[0] == b.between[1] {
 		return fmt.Errorf("--between %s: name two repositories of %v", strings.Join(b.between, ","), subjectNames())
 	}
@@ -89,14 +85,6 @@ func (b crossoverBench) run(ctx context.Context, out io.Writer) (err error) {
 	}
 	if err := e.run(ctx, w, model, tools); err != nil {
 		return err
-	}
-	if b.report != "" {
-		file, createErr := os.Create(b.report)
-		if createErr != nil {
-			return fmt.Errorf("--report: %w", createErr)
-		}
-		defer func() { err = errors.Join(err, file.Close()) }()
-		out = io.MultiWriter(out, file)
 	}
 	return e.print(out, time.Since(started))
 }

@@ -23,7 +23,6 @@ type experienceBench struct {
 	only    []string
 	samples int
 	seed    int64
-	report  string
 	keep    bool
 }
 
@@ -36,28 +35,19 @@ a cluster, and prints what became of the candidates, what it cost, and whether i
 the same again: with other hash seeds, in two shards, and executed once more.
 
 ` + locally.Notice,
-		RunE: func(cmd *cobra.Command, _ []string) error { return b.run(cmd.Context(), cmd.OutOrStdout()) },
+		RunE: reported(func(ctx context.Context, out io.Writer) error { return b.run(ctx, out) }),
 	}
 	cmd.Flags().StringSliceVar(&b.only, "only", subjectNames(), "repositories to measure")
 	cmd.Flags().IntVar(&b.samples, "samples", 20, "samples of each unit")
 	cmd.Flags().Int64Var(&b.seed, "seed", 1, "seed that draws functions, bugs and components")
-	cmd.Flags().StringVar(&b.report, "report", "", "file that gets the tables too")
 	cmd.Flags().BoolVar(&b.keep, "keep", false, "keep the outputs")
 	return cmd
 }
 
-func (b experienceBench) run(ctx context.Context, out io.Writer) (err error) {
+func (b experienceBench) run(ctx context.Context, out io.Writer) error {
 	w, err := openWorkspace()
 	if err != nil {
 		return err
-	}
-	if b.report != "" {
-		file, createErr := os.Create(b.report)
-		if createErr != nil {
-			return fmt.Errorf("--report: %w", createErr)
-		}
-		defer func() { err = errors.Join(err, file.Close()) }()
-		out = io.MultiWriter(out, file)
 	}
 	for _, name := range b.only {
 		s, err := subjectNamed(name)

@@ -1,10 +1,9 @@
 package main
 
 import (
-	"errors"
+	"context"
 	"fmt"
 	"io"
-	"os"
 
 	"github.com/spf13/cobra"
 
@@ -15,31 +14,21 @@ import (
 type gateBench struct {
 	runs, sequences int
 	seed            uint64
-	report          string
 }
 
 func newGate() *cobra.Command {
 	b := gateBench{}
 	cmd := &cobra.Command{
 		Use: "gate", Short: "Simulate the gate: false promotions, power, sequences of commits", Args: cobra.NoArgs,
-		RunE: func(cmd *cobra.Command, _ []string) error { return b.run(cmd.OutOrStdout()) },
+		RunE: reported(func(_ context.Context, out io.Writer) error { return b.run(out) }),
 	}
 	cmd.Flags().IntVar(&b.runs, "runs", 10000, "runs of each cell")
 	cmd.Flags().IntVar(&b.sequences, "sequences", 60, "runs of each sequence of 100 commits")
 	cmd.Flags().Uint64Var(&b.seed, "seed", 1, "seed of all draws")
-	cmd.Flags().StringVar(&b.report, "report", "", "file that gets the tables too")
 	return cmd
 }
 
-func (b gateBench) run(out io.Writer) (err error) {
-	if b.report != "" {
-		file, createErr := os.Create(b.report)
-		if createErr != nil {
-			return fmt.Errorf("--report: %w", createErr)
-		}
-		defer func() { err = errors.Join(err, file.Close()) }()
-		out = io.MultiWriter(out, file)
-	}
+func (b gateBench) run(out io.Writer) error {
 	fmt.Fprintf(out, "False promotions, %d runs a cell, seed %d\n\n| cell | declared | simulated | by look |\n|---|---|---|---|\n", b.runs, b.seed)
 	above := 0
 	for _, c := range simulation.FalsePromotions() {

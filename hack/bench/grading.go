@@ -30,10 +30,9 @@ const admissions = 3
 
 // gradingBench is one call of the command.
 type gradingBench struct {
-	only   []string
-	tasks  int
-	seed   int64
-	report string
+	only  []string
+	tasks int
+	seed  int64
 }
 
 func newGrading() *cobra.Command {
@@ -45,27 +44,18 @@ bodies out, and grades the known body, nothing, and every cheat of internal/grad
 It fails if one known body is not resolved, or nothing, or a cheat, is.
 
 ` + locally.Notice,
-		RunE: func(cmd *cobra.Command, _ []string) error { return b.run(cmd.Context(), cmd.OutOrStdout()) },
+		RunE: reported(func(ctx context.Context, out io.Writer) error { return b.run(ctx, out) }),
 	}
 	cmd.Flags().StringSliceVar(&b.only, "only", []string{"click", "cobra"}, "repositories to grade on")
 	cmd.Flags().IntVar(&b.tasks, "tasks", 5, "functions of each repository")
 	cmd.Flags().Int64Var(&b.seed, "seed", 1, "seed that draws the functions")
-	cmd.Flags().StringVar(&b.report, "report", "", "file that gets the tables too")
 	return cmd
 }
 
-func (b gradingBench) run(ctx context.Context, out io.Writer) (err error) {
+func (b gradingBench) run(ctx context.Context, out io.Writer) error {
 	w, err := openWorkspace()
 	if err != nil {
 		return err
-	}
-	if b.report != "" {
-		file, createErr := os.Create(b.report)
-		if createErr != nil {
-			return fmt.Errorf("--report: %w", createErr)
-		}
-		defer func() { err = errors.Join(err, file.Close()) }()
-		out = io.MultiWriter(out, file)
 	}
 	wrong := 0
 	for _, name := range b.only {
