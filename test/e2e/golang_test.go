@@ -68,7 +68,7 @@ func TestGoModuleBecomesExperience(t *testing.T) {
 			t.Errorf("%d samples of %s, want 2 at least", kept, unit)
 		}
 	}
-	verified := worker(ctx, t, "verify-dataset", "--in", artifacts, "--percent", "10")
+	verified := worker(ctx, t, "verify-dataset", "--in", artifacts, "--framework", string(v1alpha1.TestGo), "--percent", "10")
 	t.Logf("verify-dataset: %s", lastLine(verified))
 }
 

@@ -19,7 +19,7 @@ func cleanWindows() int {
 	if os.Getenv("REPOEXPERT_BENCH_POISON") != "" {
 		return 4000
 	}
-	return 1000
+	return 400
 }
 
 // poisonCodes are the codes of the rules against poison.

@@ -30,13 +30,34 @@ func background(amount int) int { return max(60, amount) }
 // poisoner makes trajectories of real code with poison in them.
 type poisoner struct {
 	w    *world
-	code []string
+	code soundCode
+}
+
+// soundCode are pieces of real code. Those that a rule of Curate would drop are
+// passed over when they are met: to look at all of them takes most of the test.
+type soundCode struct {
+	pieces []string
+	sound  map[int]bool
+}
+
+// piece is the n-th, or the next sound one.
+func (c soundCode) piece(n int) string {
+	for at := n * 7919 % len(c.pieces); ; at = (at + 1) % len(c.pieces) {
+		sound, known := c.sound[at]
+		if !known {
+			sound = !weaknesses.MatchString(c.pieces[at]) && len(familiesIn(c.pieces[at])) == 0
+			c.sound[at] = sound
+		}
+		if sound {
+			return c.pieces[at]
+		}
+	}
 }
 
 // sound is the n-th trajectory, on a window of real code of its own: it looks,
 // reads, writes what it read, and tests.
 func (p poisoner) sound(n int, id string) task.Sample {
-	window := p.code[n*7919%len(p.code)]
+	window := p.code.piece(n)
 	looks := []string{"ls -a", "git log -3", "grep -rn def .", "find . -name x", "head -20 a", "tail -5 b", "wc -l c", "sed -n 1,9p d", "file e", "stat f"}
 	look := func(digit int) string { return looks[n*7919/digit%len(looks)] }
 	sample := p.w.played(implementation, id,
@@ -119,7 +140,7 @@ type reached struct {
 }
 
 // curatePoison runs Curate on an amount of one family among sound trajectories.
-func curatePoison(t *testing.T, a attack, amount int, code []string) reached {
+func curatePoison(t *testing.T, a attack, amount int, code soundCode) reached {
 	t.Helper()
 	w := newWorld(t)
 	w.env.Spec.Recipe.Experience.Units[0].Samples = int32(background(amount) + amount)
@@ -201,9 +222,7 @@ func TestPoison(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	code := slices.DeleteFunc(windows(t, os.Getenv("REPOEXPERT_TEST_PYTHONPATH"), ".py"), func(window string) bool {
-		return weaknesses.MatchString(window) || len(familiesIn(window)) > 0
-	})
+	code := soundCode{windows(t, os.Getenv("REPOEXPERT_TEST_PYTHONPATH"), ".py"), map[int]bool{}}
 	all := os.Getenv("REPOEXPERT_BENCH_POISON") != ""
 	var table strings.Builder
 	table.WriteString("| family | where | 1 | 10 | 50 | 250 | Curate | gate |\n|---|---|---|---|---|---|---|---|\n")
