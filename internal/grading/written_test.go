@@ -2,6 +2,8 @@ package grading
 
 import (
 	"bytes"
+	"path/filepath"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -87,7 +89,7 @@ func TestGradeWritten(t *testing.T) {
 		"fails in its set-up": {patch: added("tests/unit/test_tax.py", "import pytest\n\n\n@pytest.fixture\ndef broken():\n    raise OSError\n\n\ndef test_x(broken):\n    pass\n"), want: TestNotRun},
 		"adds none":           {patch: added("tests/unit/test_tax.py", head), want: TestsMissing},
 		"passes the second time": {
-			patch: added("tests/unit/test_tax.py", "import os\nimport tempfile\n\nran = os.path.join(tempfile.gettempdir(), \"ran-"+t.Name()+"\")\n\n\ndef test_x():\n    if not os.path.exists(ran):\n        open(ran, \"w\").close()\n        assert False\n"),
+			patch: added("tests/unit/test_tax.py", "import os\n\nran = "+strconv.Quote(filepath.Join(t.TempDir(), "ran"))+"\n\n\ndef test_x():\n    if not os.path.exists(ran):\n        open(ran, \"w\").close()\n        assert False\n"),
 			want:  UnsteadyTest,
 		},
 		"repairs instead":      {patch: checked.Gold(), want: PatchOutsideSource},
