@@ -92,7 +92,7 @@ e2e: $(BIN)/gotestsum $(BIN)/devcluster $(BIN)/kustomize $(BIN)/pytest-site/.don
 	$(BIN)/gotestsum --format standard-verbose -- -tags e2e -count=1 -timeout 40m -run '^TestCore' ./test/e2e/...
 
 .PHONY: e2e-full
-e2e-full: $(BIN)/gotestsum $(BIN)/devcluster $(BIN)/kustomize $(BIN)/pytest-site/.done ## Every story on true pods: main job, commit roll, controls, attacks, deletion, teacher, vLLM.
+e2e-full: $(BIN)/gotestsum $(BIN)/devcluster $(BIN)/kustomize $(BIN)/pytest-site/.done ## Every story on true pods: main job, commit roll, controls, candidates for the gate, attacks, deletion, teacher, vLLM.
 	$(BIN)/gotestsum --format standard-verbose -- -tags e2e -count=1 -timeout 170m ./test/e2e/...
 
 .PHONY: bench-experience

@@ -90,6 +90,28 @@ func (c *Cluster) GoEnvironment(ctx context.Context) (string, error) {
 	return refs[0], nil
 }
 
+// engineLauncher stands where the image's PATH finds Python: an engine starts its
+// server as `python3 -c PROGRAM serve ...`.
+const engineLauncher = "#!/bin/sh\nshift 2\nexec /usr/local/bin/podtool scripted-engine \"$@\"\n"
+
+// ScriptedEngine makes an engine image whose models' answers are scripted available
+// to the cluster's nodes and returns its reference. Its SCRIPTED_ENGINE_SKILLS says
+// what each model can do, as an enginetest.Skills.
+func (c *Cluster) ScriptedEngine(ctx context.Context) (string, error) {
+	launcher := c.root.Path("bin", "engine-launcher")
+	if err := os.WriteFile(launcher, []byte(engineLauncher), 0o755); err != nil {
+		return "", err
+	}
+	spec := podtoolImage(c.root)
+	spec.name, spec.entrypoint = "scripted-engine", ""
+	spec.add = append(spec.add, launcher+":/usr/local/bin/python3")
+	refs, err := c.site.deliver(ctx, spec)
+	if err != nil {
+		return "", err
+	}
+	return refs[0], nil
+}
+
 func pythonImage() imageSpec { return imageSpec{name: "python", user: workerUser} }
 
 func podtoolImage(root Root) imageSpec {

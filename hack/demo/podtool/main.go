@@ -1,5 +1,5 @@
-// Command podtool runs inside the demo's cluster: a git server, and clients of an
-// endpoint.
+// Command podtool runs inside the demo's cluster: a git server, clients of an
+// endpoint, and models whose answers are scripted.
 package main
 
 import (
@@ -16,10 +16,10 @@ func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM)
 	defer stop()
 	root := &cobra.Command{
-		Use: "podtool", Short: "A git server and clients of an endpoint for the demo's cluster",
+		Use: "podtool", Short: "A git server, clients of an endpoint and scripted models for the demo's cluster",
 		SilenceUsage: true, SilenceErrors: true,
 	}
-	root.AddCommand(newGitServer(), newProber(), newAsk(), newScriptedTeacher())
+	root.AddCommand(newGitServer(), newProber(), newAsk(), newScriptedTeacher(), newScriptedEngine())
 	if err := root.ExecuteContext(ctx); err != nil {
 		fmt.Fprintln(os.Stderr, "podtool:", err)
 		stop()
