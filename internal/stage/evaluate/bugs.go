@@ -3,7 +3,6 @@ package evaluate
 import (
 	"context"
 	"errors"
-	"fmt"
 	"io"
 
 	"github.com/repoexpert/operator/api/v1alpha1"
@@ -94,29 +93,17 @@ func (e *evaluation) chooseReplays(
 	if err != nil {
 		return nil, err
 	}
-	t, err := e.toolsOf(ctx)
-	if err != nil {
-		return nil, err
-	}
-	k := &episodes{evaluation: e, label: wanted.Name, measures: measures, refusals: map[string]int{}}
 	features := wanted.Name == v1alpha1.KindFeatureImplementation
+	var offers []offer
 	for _, replay := range replays {
-		if len(k.jobs) == int(wanted.Tasks) {
-			break
+		if features == (len(replay.Adds) > 0) {
+			offers = append(offers, offer{
+				id: replay.ID, clusters: append([]string{replay.Cluster}, replay.Clusters...),
+				build: func(k *episodes, t *tools) (job, string, error) { return build(k, t, replay) },
+			})
 		}
-		if features != (len(replay.Adds) > 0) || !k.candidate(replay.ID) {
-			continue
-		}
-		j, reason := job{}, refusedSeen
-		if e.heldOut(replay.ID, append([]string{replay.Cluster}, replay.Clusters...)...) {
-			if j, reason, err = build(k, t, replay); err != nil {
-				return nil, fmt.Errorf("admit task %s: %w", replay.ID, err)
-			}
-		}
-		j.cluster = replay.Cluster
-		k.add(j, reason)
 	}
-	return k, enough(wanted, len(k.jobs), k.why())
+	return e.chooseEpisodes(ctx, wanted, measures, offers)
 }
 
 // bug puts a bug into the tree and checks that it is noticed.

@@ -165,3 +165,40 @@ func (k *episodes) describe(r *report.Kind) {
 		MaxTokens: profile.MaxTokensPerTurn, Agent: profile.Name, MaxTurns: profile.MaxSteps,
 	}
 }
+
+// offer is a held-out piece of the plan that may become a task.
+type offer struct {
+	id string
+	// clusters that must all be held out from every trained arm; the first is the
+	// task's own.
+	clusters []string
+	// build makes the task, or says why there is none.
+	build func(*episodes, *tools) (job, string, error)
+}
+
+// chooseEpisodes takes the offers, in their order, that are tasks, as many as are
+// wanted.
+func (e *evaluation) chooseEpisodes(ctx context.Context, wanted v1alpha1.EvaluationKind, measures string, offers []offer) (kind, error) {
+	t, err := e.toolsOf(ctx)
+	if err != nil {
+		return nil, err
+	}
+	k := &episodes{evaluation: e, label: wanted.Name, measures: measures, refusals: map[string]int{}}
+	for _, o := range offers {
+		if len(k.jobs) == int(wanted.Tasks) {
+			break
+		}
+		if !k.candidate(o.id) {
+			continue
+		}
+		j, reason := job{}, refusedSeen
+		if e.heldOut(o.id, o.clusters...) {
+			if j, reason, err = o.build(k, t); err != nil {
+				return nil, fmt.Errorf("admit task %s: %w", o.id, err)
+			}
+		}
+		j.cluster = o.clusters[0]
+		k.add(j, reason)
+	}
+	return k, enough(wanted, len(k.jobs), k.why())
+}

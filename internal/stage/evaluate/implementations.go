@@ -3,7 +3,6 @@ package evaluate
 import (
 	"context"
 	"errors"
-	"fmt"
 	"io"
 
 	"github.com/repoexpert/operator/api/v1alpha1"
@@ -23,27 +22,16 @@ func (e *evaluation) chooseMasks(ctx context.Context, wanted v1alpha1.Evaluation
 	if err != nil {
 		return nil, err
 	}
-	t, err := e.toolsOf(ctx)
-	if err != nil {
-		return nil, err
-	}
-	k := &episodes{evaluation: e, label: wanted.Name, measures: measuresMasks, refusals: map[string]int{}}
+	var offers []offer
 	for _, mask := range masks {
-		if len(k.jobs) == int(wanted.Tasks) {
-			break
+		if mask.Side == task.SideEvaluation {
+			offers = append(offers, offer{
+				id: mask.ID, clusters: []string{mask.Cluster},
+				build: func(k *episodes, t *tools) (job, string, error) { return k.implementation(ctx, t, mask) },
+			})
 		}
-		if mask.Side != task.SideEvaluation || !k.candidate(mask.ID) {
-			continue
-		}
-		j, reason := job{}, refusedSeen
-		if e.heldOut(mask.ID, mask.Cluster) {
-			if j, reason, err = k.implementation(ctx, t, mask); err != nil {
-				return nil, fmt.Errorf("admit task %s: %w", mask.ID, err)
-			}
-		}
-		k.add(j, reason)
 	}
-	return k, enough(wanted, len(k.jobs), k.why())
+	return e.chooseEpisodes(ctx, wanted, measuresMasks, offers)
 }
 
 // implementation makes the task of writing one body. A reason says why there is
@@ -61,7 +49,7 @@ func (k *episodes) implementation(ctx context.Context, tools *tools, mask task.M
 		return job{}, reason, err
 	}
 	j := repairing(tools.grader, t)
-	j.cluster, j.fresh, j.text = mask.Cluster, tools.maskIsFresh(masked), agent.ImplementationTask(mask.Name, mask.Path, "")
+	j.fresh, j.text = tools.maskIsFresh(masked), agent.ImplementationTask(mask.Name, mask.Path, "")
 	reason, err = k.admit(ctx, &j, t.Gold())
 	return j, reason, err
 }
