@@ -77,7 +77,7 @@ func (p *precompiler) run(ctx context.Context, args ...string) (sandbox.Result, 
 	}
 	result, err := p.box.Run(ctx, sandbox.Command{
 		Args: append([]string{"sh", "-c", "mkdir -p \"$GOCACHE\"\n" + enter, "enter", p.environment}, args...),
-		Dir:  p.dir, Env: append([]string{"GOCACHE=" + p.cache}, goEnvironment...), Timeout: p.left, OutputLimit: maxDependencies,
+		Dir:  p.dir, Env: slices.Concat([]string{"GOCACHE=" + p.cache}, goEnvironment, withoutCollector), Timeout: p.left, OutputLimit: maxDependencies,
 	})
 	p.left -= result.Elapsed
 	if err != nil {
