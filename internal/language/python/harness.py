@@ -138,7 +138,10 @@ def start_coverage(results):
 
 
 def write_coverage(measure, path):
-    """Lines by the tests that ran them: {"tests": [...]}, then one file a line."""
+    """Lines by the tests that ran them: {"tests": [...]}, then one file a line.
+
+    What ran outside of tests, as when they were imported, is "loading".
+    """
     data = measure.get_data()
     root = os.getcwd() + os.sep
     tests = sorted(context for context in data.measured_contexts() if context)
@@ -146,9 +149,11 @@ def write_coverage(measure, path):
     with open(path, "x", encoding="utf-8") as output:
         write_line(output, {"tests": tests})
         for name in sorted(data.measured_files()):
-            groups = group_lines(data.contexts_by_lineno(name), index) if name.startswith(root) else []
-            if groups:
-                write_line(output, {"path": name[len(root):].replace(os.sep, "/"), "groups": groups})
+            contexts = data.contexts_by_lineno(name) if name.startswith(root) else {}
+            if contexts:
+                loading = sorted(line for line in contexts if "" in contexts[line])
+                path = name[len(root):].replace(os.sep, "/")
+                write_line(output, {"path": path, "loading": loading, "groups": group_lines(contexts, index)})
 
 
 def write_line(output, document):

@@ -419,3 +419,23 @@ func write(t *testing.T, place, text string) {
 		t.Fatal(err)
 	}
 }
+
+// A class decorator runs when its module is imported, by whatever imports it.
+func TestCoverageOfLoading(t *testing.T) {
+	usePytest(t)
+	box := conformance.StartBox(t)
+	conformance.PutTree(t, box, "tree", fstest.MapFS{
+		"lib.py":    file("def mark(cls):\n    cls.marked = True\n    return cls\n\n\ndef twice(n):\n    doubled = 2 * n\n    return doubled\n"),
+		"test_a.py": file("import lib\n\n\n@lib.mark\nclass Marked:\n    pass\n\n\ndef test_a():\n    assert lib.twice(2) == 4 and lib.mark(Marked).marked\n"),
+	})
+	report, err := New().RunTests(t.Context(), box, "tree", language.TestRequest{Timeout: time.Minute, Coverage: true})
+	if err != nil || report.Coverage == nil {
+		t.Fatalf("no coverage: %v", err)
+	}
+	if !report.Coverage.Loads("lib.py", 2, 3) || report.Coverage.Loads("lib.py", 7, 8) {
+		t.Errorf("loading executes %v", report.Coverage.Loading)
+	}
+	if tests := report.Coverage.Covering("lib.py", 2, 3); len(tests) != 1 {
+		t.Errorf("the decorator is executed by %v", tests)
+	}
+}

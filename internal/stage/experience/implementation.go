@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -84,15 +85,26 @@ func (w *workshop) verify(ctx context.Context, mask task.Mask) (grading.Masked, 
 // without.
 func (w *workshop) slips(t grading.Masked, body []string, th *thoughts) []*slip {
 	var tries []*slip
-	if shown := shownTest(t.FailToPass); shown != "" && th.pick("recovery", 100) < recoveryPercent {
-		for _, mutation := range t.Mask.Slips {
-			line, text, ok := lineOf(t.Original(), mutation, t.Definition.BodyStartLine, len(body))
-			if ok && len(tries) < slipTries {
-				tries = append(tries, &slip{line: line, text: text, test: shown, command: w.dialect.TestCommand(shown)})
-			}
+	if th.pick("recovery", 100) >= recoveryPercent {
+		return []*slip{nil}
+	}
+	for _, mutation := range t.Mask.Slips {
+		line, text, ok := lineOf(t.Original(), mutation, t.Definition.BodyStartLine, len(body))
+		shown := w.noticing(t, mutation)
+		if ok && shown != "" && len(tries) < slipTries {
+			tries = append(tries, &slip{line: line, text: text, test: shown, command: w.dialect.TestCommand(shown)})
 		}
 	}
 	return append(tries, nil)
+}
+
+// noticing is a covering test that executes a slip's line and that a task can show:
+// of these, the one that executes least of the rest. Empty when there is none.
+func (w *workshop) noticing(t grading.Masked, slip language.Mutation) string {
+	executing := w.grading.Coverage.Covering(t.Mask.Path, slip.Line, slip.Line)
+	return shownTest(slices.DeleteFunc(slices.Clone(t.Mask.Tests), func(id string) bool {
+		return !slices.Contains(executing, id) || !slices.Contains(t.FailToPass, id)
+	}))
 }
 
 // lineOf is the line of a body that a mutation changes, from 0, and its new text.
