@@ -75,7 +75,7 @@ func (w *workshop) replayImplementation(ctx context.Context, masks []task.Mask, 
 	if sample.Meta.Recovered {
 		test := w.shownBy(sample, t)
 		if test == "" {
-			return Replay{}, fmt.Errorf("%w: mask %s recovers from a slip that no covering test shows", ErrNotReplayable, sample.Meta.TaskID)
+			return Replay{}, fmt.Errorf("%w: mask %s names no covering test", ErrNotReplayable, sample.Meta.TaskID)
 		}
 		shown, prompt = []string{test}, agent.ImplementationTask(t.Mask.Name, t.Mask.Path, w.dialect.TestCommand(test))
 	}
@@ -89,11 +89,10 @@ func (w *workshop) replayImplementation(ctx context.Context, masks []task.Mask, 
 	}, err
 }
 
-// shownBy is the covering test that a sample's task shows. That of a slip is known by
-// the slip, which a sample does not name.
+// shownBy is the covering test that a sample's task shows; empty where it shows none.
 func (w *workshop) shownBy(sample task.Sample, t grading.Masked) string {
-	for _, slip := range t.Mask.Slips {
-		test := w.noticing(t, slip)
+	for _, id := range t.FailToPass {
+		test := shownTest([]string{id})
 		if test != "" && slices.ContainsFunc(sample.Messages, func(m task.Message) bool {
 			return m.Content == agent.ImplementationTask(t.Mask.Name, t.Mask.Path, w.dialect.TestCommand(test))
 		}) {
