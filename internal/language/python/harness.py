@@ -26,7 +26,8 @@ What of the repository's own pytest settings is set aside, and why: `addopts`
 (coverage's own warnings would fail tests), the cache (it writes into the tree),
 and random order. Of `addopts` an import mode is kept, without which files of one
 name in two folders cannot be collected, and what selects tests: the others may
-be stress tests by the thousand, or need a machine of their own.
+be stress tests by the thousand, or need a machine of their own. Where hypothesis
+is installed, it draws the same examples in every run.
 """
 
 import glob
@@ -198,6 +199,9 @@ class Recorder:
             args.append("%s=%s" % (name, value) if name.startswith("--") else name + value)
             if name == "--import-mode":
                 early_config.known_args_namespace.importmode = value
+        # Tests that draw their examples would be others in every run.
+        if early_config.pluginmanager.has_plugin("hypothesispytest"):
+            args.append("--hypothesis-seed=0")
 
     def pytest_configure(self, config):
         if self.select:
