@@ -17,7 +17,7 @@ const (
 	// causalPercent of the foreign names of an edit must have been seen.
 	causalPercent = 90
 	// searches bounds the searches for names, namesPerSearch the names in one.
-	searches       = 4
+	searches       = 7
 	namesPerSearch = 4
 	// viewed bounds the lines of one view.
 	viewed = 6
