@@ -93,3 +93,24 @@ func TestReport(t *testing.T) {
 		t.Errorf("%v:\n%s", err, page)
 	}
 }
+
+func TestAwaited(t *testing.T) {
+	run := func(commit, token string) v1alpha1.ExpertRun {
+		return v1alpha1.ExpertRun{Spec: v1alpha1.ExpertRunSpec{Commit: commit, Token: token}}
+	}
+	for name, c := range map[string]struct {
+		awaited awaited
+		run     v1alpha1.ExpertRun
+		want    bool
+	}{
+		"the first run":                      {awaited{}, run("a", ""), true},
+		"a run of the commit that is served": {awaited{before: "a"}, run("a", ""), false},
+		"a run of the next commit":           {awaited{before: "a"}, run("b", ""), true},
+		"the run before the one asked for":   {awaited{token: "t"}, run("a", ""), false},
+		"the run that was asked for":         {awaited{token: "t"}, run("a", "t"), true},
+	} {
+		if got := c.awaited.is(c.run); got != c.want {
+			t.Errorf("%s: %v", name, got)
+		}
+	}
+}
