@@ -70,6 +70,12 @@ func (d *demo) followExpert(ctx context.Context, cluster *local.Cluster, a await
 	return o, nil
 }
 
+// ofAnotherRun says whether a failure is that of a run before the awaited one: it stands
+// until the expert has seen the new one.
+func ofAnotherRun(stalled metav1.Condition, run v1alpha1.ExpertRun) bool {
+	return stalled.Reason == v1alpha1.ReasonRunFailed && (run.Name == "" || !strings.Contains(stalled.Message, run.Name))
+}
+
 func newestRun(ctx context.Context, c client.Client) (v1alpha1.ExpertRun, bool, error) {
 	var runs v1alpha1.ExpertRunList
 	if err := c.List(ctx, &runs, client.InNamespace(namespace)); err != nil {
@@ -91,7 +97,8 @@ func newestRun(ctx context.Context, c client.Client) (v1alpha1.ExpertRun, bool, 
 // fails when it will not be.
 func finished(o outcome, before string) (bool, error) {
 	conditions := o.expert.Status.Conditions
-	if stalled := meta.FindStatusCondition(conditions, v1alpha1.ConditionStalled); stalled != nil && stalled.Status == metav1.ConditionTrue {
+	stalled := meta.FindStatusCondition(conditions, v1alpha1.ConditionStalled)
+	if stalled != nil && stalled.Status == metav1.ConditionTrue && !ofAnotherRun(*stalled, o.run) {
 		return false, fmt.Errorf("stalled: %s: %s", stalled.Reason, stalled.Message)
 	}
 	if v := o.run.Status.Verdict; v != nil && v.Decision == v1alpha1.DecisionReject {
