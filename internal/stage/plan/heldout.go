@@ -5,6 +5,7 @@ import (
 
 	"github.com/repoexpert/operator/api/v1alpha1"
 	"github.com/repoexpert/operator/internal/language"
+	"github.com/repoexpert/operator/internal/owntree"
 	"github.com/repoexpert/operator/internal/task"
 )
 
@@ -68,29 +69,11 @@ func (m *mine) clustersAt(functions []string) []string {
 	return slices.Compact(clusters)
 }
 
-// added lists the outermost definitions of a file whose beginning is on no line of
-// what the file was before.
-func (m *mine) added(dialect language.Dialect, file string, before []byte) []task.Reference {
-	var added []task.Reference
-	lines := language.Lines(before)
-	for _, definition := range m.definitionsOf(file) {
-		if definition.Nested() || slices.ContainsFunc(added, func(r task.Reference) bool { return within(definition.Name, r.Name) }) {
-			continue
-		}
-		pattern, err := language.BasicPattern(dialect.DefinitionPattern(definition))
-		if err != nil || slices.ContainsFunc(lines, pattern.Match) {
-			continue
-		}
-		added = append(added, task.Reference{Name: definition.Name, Path: file})
-	}
-	return added
-}
-
-// definitionsOf are the definitions of a file, in its order.
-func (m *mine) definitionsOf(file string) []language.Definition {
+// added lists what a file of the snapshot defines and did not before.
+func (m *mine) added(file string, before []byte) []task.Reference {
 	for _, module := range m.inventory.Modules {
 		if module.Path == file {
-			return slices.SortedFunc(slices.Values(module.Definitions), func(a, b language.Definition) int { return a.StartLine - b.StartLine })
+			return owntree.Added(m.adapter.Dialect(), module, before)
 		}
 	}
 	return nil

@@ -11,6 +11,7 @@ import (
 	"github.com/repoexpert/operator/internal/history"
 	"github.com/repoexpert/operator/internal/language"
 	"github.com/repoexpert/operator/internal/ledger"
+	"github.com/repoexpert/operator/internal/owntree"
 	"github.com/repoexpert/operator/internal/recall"
 	"github.com/repoexpert/operator/internal/stage"
 	"github.com/repoexpert/operator/internal/task"
@@ -110,7 +111,7 @@ func (m *mine) split(store *artifact.Store, commit string) error {
 func (m *mine) side(function string) task.Side { return m.sides[m.cluster[function]] }
 
 func (m *mine) inScope(path string) bool {
-	return inScope(path, m.recipe.Repository.Include, m.recipe.Repository.Exclude)
+	return owntree.InScope(path, m.recipe.Repository)
 }
 
 // candidates is everything that a plan holds besides inventory and baseline.
