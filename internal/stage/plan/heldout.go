@@ -26,8 +26,12 @@ func (m *mine) heldOutFeatures() int {
 // heldOutReplays lists the tasks of evaluation: what commits did and was taken back
 // from the snapshot, where every function that it touches is held out. Bugs come
 // first, then features. Where there are too few bugs, mutants of held-out functions
-// follow them, twice as many as are missing: about half become a task.
+// follow them, twice as many as are missing: about half become a task. Where the
+// newest commits are kept from training, the tasks are theirs alone.
 func (m *mine) heldOutReplays(fixes []task.Replay, seed int64) []task.Replay {
+	if m.parted {
+		return m.laterReplays(seed)
+	}
 	var bugs, features []task.Replay
 	for _, r := range fixes {
 		switch {

@@ -37,6 +37,10 @@ type mine struct {
 	place            string
 	walked, sameCode int
 	candidates       []history.Candidate
+	// parted says that the snapshot ends before the run's commit, later are the changes
+	// after it that may be tasks.
+	parted bool
+	later  []owntree.Found
 	// coChanges say which source files in scope change together.
 	coChanges *history.CoChanges
 
@@ -136,7 +140,7 @@ func (m *mine) choose(ctx context.Context) (candidates, error) {
 	}
 	units, kinds := m.asked()
 	seed := m.recipe.Experience.Seed
-	chosen := candidates{heldOut: m.heldOutTexts()}
+	chosen := candidates{heldOut: append(m.heldOutTexts(), m.laterTexts()...)}
 	trained, asked := units[v1alpha1.UnitContextualImplementation], kinds[v1alpha1.KindContextualImplementation].Tasks
 	chosen.masks = chooseMasks(masks, spareIfAny(trained), spareIfAny(asked), seed)
 	fixes, err := m.fixesOf(ctx)
