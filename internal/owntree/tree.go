@@ -72,26 +72,23 @@ func (t *Trees) Make(ctx context.Context, replay task.Replay) (Made, error) {
 
 // inspected is the tree of a commit with its inventory.
 func (t *Trees) inspected(ctx context.Context, commit string) (*history.Tree, *language.Inventory, error) {
-	tree, err := t.Repository.Tree(ctx, commit)
+	tree, err := t.Tree(ctx, commit)
 	if err != nil {
-		return nil, nil, err
-	}
-	if tree, err = t.withDependencies(ctx, tree); err != nil {
 		return nil, nil, err
 	}
 	inventory, err := t.inspect(ctx, tree)
 	return tree, inventory, err
 }
 
-// withDependencies is a commit's tree with the dependencies of the head: those of
-// the commit are not in the environment.
-func (t *Trees) withDependencies(ctx context.Context, tree *history.Tree) (*history.Tree, error) {
+// Tree is a commit's tree with the dependencies of the head: those of the commit
+// are not in the environment.
+func (t *Trees) Tree(ctx context.Context, commit string) (*history.Tree, error) {
+	tree, err := t.Repository.Tree(ctx, commit)
 	names := t.Config.Adapter.Dialect().Dependencies()
-	if len(names) == 0 {
-		return tree, nil
+	if err != nil || len(names) == 0 {
+		return tree, err
 	}
 	if t.head == nil {
-		var err error
 		if t.head, err = t.Repository.Tree(ctx, t.Head); err != nil {
 			return nil, fmt.Errorf("the snapshot's dependencies: %w", err)
 		}

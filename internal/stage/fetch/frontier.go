@@ -51,7 +51,7 @@ func (r repository) frontier(ctx context.Context) (history.Frontier, error) {
 		return frontier, err
 	}
 	return frontier, stage.Fail(v1alpha1.FailureData, nil,
-		"evaluation.holdout Frontier keeps the newest %d commits that change code and tests from training, the history has %d with one before them; "+
+		"evaluation.holdout Frontier keeps the newest %d commits that change code and tests from training, the history of at most 20,000 commits has %d; "+
 			"lower evaluation.holdoutCommits, widen repository.include, or choose holdout Tasks",
 		wanted, frontier.Candidates)
 }
