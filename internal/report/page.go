@@ -41,7 +41,7 @@ func newPage(r Report) page {
 		p.Kinds = append(p.Kinds, newKindView(k, fmt.Sprintf("kind-%d", i+1)))
 	}
 	for _, s := range r.Seen {
-		p.Seen = append(p.Seen, seenRow{armTitle(s.Arm), fmt.Sprint(s.Facts), fmt.Sprint(s.Tasks), fmt.Sprint(s.Clusters), cmp.Or(shown(s.Newest, maxLabel), "not known")})
+		p.Seen = append(p.Seen, seenRow{armTitle(s.Arm), fmt.Sprint(s.Facts), fmt.Sprint(s.Tasks), fmt.Sprint(s.Clusters), cmp.Or(shortCommit(s.Newest), "not known")})
 	}
 	return p
 }
