@@ -107,7 +107,7 @@ func (d *demo) prepare(ctx context.Context, cluster *local.Cluster, images local
 	class := cluster.DemoClass(images, tools)
 	class.Seed = d.seed
 	if d.full {
-		class = class.AllUnits()
+		class = class.AllUnits().AllKinds()
 	}
 	if err := cluster.ApplyClass(ctx, class); err != nil {
 		return err

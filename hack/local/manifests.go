@@ -36,6 +36,11 @@ type Class struct {
 	Facts        int
 	MinimumTasks int
 	Epochs       int
+	// Kinds of tasks that are asked, besides the questions on Facts.
+	Kinds []v1alpha1.EvaluationKind
+	// OpenBookQuestions and SearchQuestions are how many questions are asked with the
+	// repository at hand, and with what a search of it finds.
+	OpenBookQuestions, SearchQuestions int
 	// Trajectories to train on, besides the questions on Facts.
 	Trajectories []Trajectories
 	// MaxLength of a sample, in tokens.
@@ -63,6 +68,7 @@ func unplacedClass(images Images, tools Toolchain) Class {
 		Engine: "Transformers", Memory: "8Gi", Answers: "Computed",
 		Seed: 1, Facts: 56, MinimumTasks: 50, Epochs: 1, MaxLength: 640, GradientCheckpointing: "Disabled", Shards: 2,
 		Trajectories: []Trajectories{{v1alpha1.UnitContextualImplementation, 4}, {v1alpha1.UnitSoftwareDesign, 4}},
+		Kinds:        []v1alpha1.EvaluationKind{{Name: v1alpha1.KindContextualImplementation, Tasks: 2, MinimumTasks: 1}},
 	}
 }
 
@@ -86,6 +92,18 @@ func (c Class) AllUnits() Class {
 	for _, unit := range v1alpha1.Units {
 		if unit != v1alpha1.UnitRepositoryRecall {
 			c.Trajectories = append(c.Trajectories, Trajectories{unit, 12})
+		}
+	}
+	return c
+}
+
+// AllKinds is the class that asks tasks of every kind: few of each, since one turn of
+// an agent takes seconds on a CPU and this base model solves none.
+func (c Class) AllKinds() Class {
+	c.Kinds, c.OpenBookQuestions, c.SearchQuestions = nil, 6, 6
+	for _, kind := range v1alpha1.KindNames {
+		if kind != v1alpha1.KindCodebaseQA {
+			c.Kinds = append(c.Kinds, v1alpha1.EvaluationKind{Name: kind, Tasks: 2, MinimumTasks: 1})
 		}
 	}
 	return c

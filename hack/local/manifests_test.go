@@ -61,9 +61,9 @@ func demoClass(t *testing.T, site Site) v1alpha1.ExpertClass {
 	return *parse[v1alpha1.ExpertClass](t, manifest, "ExpertClass")
 }
 
-func TestClassOfAllUnits(t *testing.T) {
+func TestClassOfAll(t *testing.T) {
 	c := &Cluster{site: OneNode("/src", "e2e", nil)}
-	manifest, err := c.DemoClass(Images{Python: "registry.example/python:1"}, testTools).AllUnits().Manifest()
+	manifest, err := c.DemoClass(Images{Python: "registry.example/python:1"}, testTools).AllUnits().AllKinds().Manifest()
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -74,6 +74,11 @@ func TestClassOfAllUnits(t *testing.T) {
 	for _, name := range v1alpha1.Units {
 		if !slices.ContainsFunc(got.Spec.Experience.Units, func(u v1alpha1.Unit) bool { return u.Name == name }) {
 			t.Errorf("no samples of %s in\n%s", name, manifest)
+		}
+	}
+	for _, name := range v1alpha1.KindNames {
+		if !slices.ContainsFunc(got.Spec.Evaluation.Kinds, func(k v1alpha1.EvaluationKind) bool { return k.Name == name }) {
+			t.Errorf("no tasks of %s in\n%s", name, manifest)
 		}
 	}
 }

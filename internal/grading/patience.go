@@ -46,3 +46,10 @@ func (g *Grader) broken(ctx context.Context, t Task, tests []string) (Grade, err
 	grade.CPU, grade.Elapsed = spent.CPU+fixed.CPU, spent.Elapsed+fixed.Elapsed
 	return grade, err
 }
+
+// Failing runs tests with other files in place of the broken ones: those that fail are
+// in the grade.
+func (g *Grader) Failing(ctx context.Context, t Task, files Edits, tests []string) (Grade, error) {
+	t.Broken = files
+	return g.broken(ctx, t, tests)
+}

@@ -13,6 +13,9 @@ type Coverage struct {
 	Tests []string `json:"tests"`
 	// Files maps a path below the tree's root to its groups.
 	Files map[string][]CoverageGroup `json:"files"`
+	// Loading maps a path to the lines, ascending, that were executed outside of all
+	// tests, such as while they were loaded. Empty where an adapter cannot tell.
+	Loading map[string][]int `json:"loading,omitempty"`
 }
 
 // CoverageGroup is a set of lines that the same tests executed.
@@ -44,6 +47,14 @@ func (c *Coverage) Covering(path string, start, end int) []string {
 	return ids
 }
 
+// Loads says whether a line of start to end was executed outside of all tests: a
+// fault there keeps tests from being loaded.
+func (c *Coverage) Loads(path string, start, end int) bool {
+	lines := c.Loading[path]
+	at, _ := slices.BinarySearch(lines, start)
+	return at < len(lines) && lines[at] <= end
+}
+
 // Breadth returns how many lines each test executed in all: a test that touches
 // little says most about what it touches.
 func (c *Coverage) Breadth() map[string]int {
@@ -60,7 +71,8 @@ func (c *Coverage) Breadth() map[string]int {
 
 // Both is what each test executed according to both coverages. Tests with
 // threads, time limits or sets take other ways in other runs: unsteady are those
-// of both for which the two differ, in order. Lines are grouped anew, in order.
+// of both for which the two differ, in order. Lines are grouped anew, in order. What
+// either executed outside of tests counts.
 func (c *Coverage) Both(other *Coverage) (both *Coverage, unsteady []string) {
 	both = &Coverage{Files: map[string][]CoverageGroup{}}
 	differ := map[int]bool{}
@@ -84,11 +96,26 @@ func (c *Coverage) Both(other *Coverage) (both *Coverage, unsteady []string) {
 			both.Files[path] = groups
 		}
 	}
+	both.Loading = unionOf(c.Loading, other.Loading)
 	for _, test := range slices.Sorted(maps.Keys(differ)) {
 		unsteady = append(unsteady, both.Tests[test])
 	}
 	slices.Sort(unsteady)
 	return both, unsteady
+}
+
+// unionOf has the lines of both.
+func unionOf(some, others map[string][]int) map[string][]int {
+	var union map[string][]int
+	for _, lines := range []map[string][]int{some, others} {
+		for path, of := range lines {
+			if union == nil {
+				union = map[string][]int{}
+			}
+			union[path] = slices.Compact(slices.Sorted(slices.Values(slices.Concat(union[path], of))))
+		}
+	}
+	return union
 }
 
 // mark notes the tests that executed a line here and not there.

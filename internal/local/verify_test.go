@@ -17,6 +17,7 @@ func TestStable(t *testing.T) {
 		same          bool
 	}{
 		"durations":             {"3 passed in 0.11s", "3 passed in 12.5s", true},
+		"Go's cached tests":     {"ok  \tm/pkg\t0.005s", "ok  \tm/pkg\t(cached)", true},
 		"a long duration":       {"1 failed in 61.2s (0:01:01)", "1 failed in 70s (0:01:10)", true},
 		"other units":           {"took 12 ms, 3.4 µs, 2 seconds", "took 9 ms, 1 µs, 3 seconds", true},
 		"addresses":             {"<Shelf object at 0x7f3a1c2b4d50>", "<Shelf object at 0x7fffffff0010>", true},

@@ -15,7 +15,8 @@ var volatile = []struct {
 	{"date", regexp.MustCompile(`\b\d{4}-\d\d-\d\d(?:[T ]\d\d:\d\d(?::\d\d(?:[.,]\d+)?)?(?:Z|[+-]\d\d:?\d\d)?)?`)},
 	{"date", regexp.MustCompile(`\b(?:(?:Mon|Tue|Wed|Thu|Fri|Sat|Sun),? )?(?:Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec) [ \d]\d (?:\d\d:\d\d(?::\d\d)?(?: \d{4})?|\d{4})\b`)},
 	{"time", regexp.MustCompile(`\b\d{1,2}:\d\d:\d\d(?:[.,]\d+)?\b`)},
-	{"duration", regexp.MustCompile(`\b\d+(?:\.\d+)? ?(?:ns|us|µs|ms|s|sec|secs|seconds)\b`)},
+	// Go's test cache gives a passed package without one.
+	{"duration", regexp.MustCompile(`\(cached\)|\b\d+(?:\.\d+)? ?(?:ns|us|µs|ms|s|sec|secs|seconds)\b`)},
 	{"address", regexp.MustCompile(`\b0x[0-9a-fA-F]{6,16}\b`)},
 	{"process", regexp.MustCompile(`(?i)\b(?:pid|process)[ =:#]*\d+\b`)},
 }

@@ -26,7 +26,8 @@ What of the repository's own pytest settings is set aside, and why: `addopts`
 (coverage's own warnings would fail tests), the cache (it writes into the tree),
 and random order. Of `addopts` an import mode is kept, without which files of one
 name in two folders cannot be collected, and what selects tests: the others may
-be stress tests by the thousand, or need a machine of their own.
+be stress tests by the thousand, or need a machine of their own. Where hypothesis
+is installed, it draws the same examples in every run.
 """
 
 import glob
@@ -138,7 +139,10 @@ def start_coverage(results):
 
 
 def write_coverage(measure, path):
-    """Lines by the tests that ran them: {"tests": [...]}, then one file a line."""
+    """Lines by the tests that ran them: {"tests": [...]}, then one file a line.
+
+    What ran outside of tests, as when they were imported, is "loading".
+    """
     data = measure.get_data()
     root = os.getcwd() + os.sep
     tests = sorted(context for context in data.measured_contexts() if context)
@@ -146,9 +150,11 @@ def write_coverage(measure, path):
     with open(path, "x", encoding="utf-8") as output:
         write_line(output, {"tests": tests})
         for name in sorted(data.measured_files()):
-            groups = group_lines(data.contexts_by_lineno(name), index) if name.startswith(root) else []
-            if groups:
-                write_line(output, {"path": name[len(root):].replace(os.sep, "/"), "groups": groups})
+            contexts = data.contexts_by_lineno(name) if name.startswith(root) else {}
+            if contexts:
+                loading = sorted(line for line in contexts if "" in contexts[line])
+                path = name[len(root):].replace(os.sep, "/")
+                write_line(output, {"path": path, "loading": loading, "groups": group_lines(contexts, index)})
 
 
 def write_line(output, document):
@@ -193,6 +199,9 @@ class Recorder:
             args.append("%s=%s" % (name, value) if name.startswith("--") else name + value)
             if name == "--import-mode":
                 early_config.known_args_namespace.importmode = value
+        # Tests that draw their examples would be others in every run.
+        if early_config.pluginmanager.has_plugin("hypothesispytest"):
+            args.append("--hypothesis-seed=0")
 
     def pytest_configure(self, config):
         if self.select:

@@ -419,3 +419,51 @@ func write(t *testing.T, place, text string) {
 		t.Fatal(err)
 	}
 }
+
+// A class decorator runs when its module is imported, by whatever imports it.
+func TestCoverageOfLoading(t *testing.T) {
+	usePytest(t)
+	box := conformance.StartBox(t)
+	conformance.PutTree(t, box, "tree", fstest.MapFS{
+		"lib.py":    file("def mark(cls):\n    cls.marked = True\n    return cls\n\n\ndef twice(n):\n    doubled = 2 * n\n    return doubled\n"),
+		"test_a.py": file("import lib\n\n\n@lib.mark\nclass Marked:\n    pass\n\n\ndef test_a():\n    assert lib.twice(2) == 4 and lib.mark(Marked).marked\n"),
+	})
+	report, err := New().RunTests(t.Context(), box, "tree", language.TestRequest{Timeout: time.Minute, Coverage: true})
+	if err != nil || report.Coverage == nil {
+		t.Fatalf("no coverage: %v", err)
+	}
+	if !report.Coverage.Loads("lib.py", 2, 3) || report.Coverage.Loads("lib.py", 7, 8) {
+		t.Errorf("loading executes %v", report.Coverage.Loading)
+	}
+	if tests := report.Coverage.Covering("lib.py", 2, 3); len(tests) != 1 {
+		t.Errorf("the decorator is executed by %v", tests)
+	}
+}
+
+// Tests that draw their examples draw the same ones in every run, whatever the hash
+// seed. The plugin is a small one with the name and the option of hypothesis's.
+func TestDrawnExamplesAreTheSame(t *testing.T) {
+	usePytest(t)
+	environment := t.TempDir()
+	for name, text := range map[string]string{
+		"hypothesis-1.0.dist-info/METADATA":         "Metadata-Version: 2.1\nName: hypothesis\nVersion: 1.0\n",
+		"hypothesis-1.0.dist-info/entry_points.txt": "[pytest11]\nhypothesispytest = drawing\n",
+		"drawing.py": "import random\n\nimport pytest\n\n\ndef pytest_addoption(parser):\n    parser.addoption('--hypothesis-seed')\n\n\n" +
+			"@pytest.fixture\ndef drawn(request):\n    return random.Random(request.config.getoption('--hypothesis-seed')).random()\n",
+	} {
+		write(t, filepath.Join(environment, name), text)
+	}
+	box := conformance.StartBox(t)
+	conformance.PutTree(t, box, "tree", fstest.MapFS{"test_a.py": file("def test_a(drawn):\n    assert drawn is None, drawn\n")})
+	var messages []string
+	for _, seed := range []uint32{1, 2} {
+		report, err := Adapter{environment: environment}.RunTests(t.Context(), box, "tree", language.TestRequest{Timeout: time.Minute, HashSeed: seed})
+		if err != nil || len(report.Tests) != 1 {
+			t.Fatalf("%+v, %v", report, err)
+		}
+		messages = append(messages, report.Tests[0].Message)
+	}
+	if messages[0] != messages[1] || !strings.HasPrefix(messages[0], "AssertionError: 0.") {
+		t.Errorf("two runs draw %q", messages)
+	}
+}

@@ -134,16 +134,18 @@ func bounded(text string, limit int) string {
 
 // coverageLine is one line of coverage: the table of tests first, then files.
 type coverageLine struct {
-	Tests  []string `json:"tests"`
-	Path   string   `json:"path"`
-	Groups []struct {
+	Tests []string `json:"tests"`
+	Path  string   `json:"path"`
+	// Loading are lines that were executed outside of tests.
+	Loading []int `json:"loading"`
+	Groups  []struct {
 		Lines []int `json:"lines"`
 		Tests []int `json:"tests"`
 	} `json:"groups"`
 }
 
 func parseCoverage(document []byte) (*language.Coverage, error) {
-	coverage := &language.Coverage{Files: map[string][]language.CoverageGroup{}}
+	coverage := &language.Coverage{Files: map[string][]language.CoverageGroup{}, Loading: map[string][]int{}}
 	first := true
 	for text := range bytes.Lines(document) {
 		var line coverageLine
@@ -167,6 +169,12 @@ func parseCoverage(document []byte) (*language.Coverage, error) {
 func addFile(coverage *language.Coverage, line coverageLine) error {
 	if !cleanPath(line.Path) {
 		return fmt.Errorf("coverage names the path %.80q", line.Path)
+	}
+	if !slices.IsSorted(line.Loading) {
+		return fmt.Errorf("coverage of %.80q has lines out of order", line.Path)
+	}
+	if len(line.Loading) > 0 {
+		coverage.Loading[line.Path] = line.Loading
 	}
 	for _, group := range line.Groups {
 		if !slices.IsSorted(group.Lines) {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -16,9 +17,9 @@ import (
 
 const (
 	// recoveryPercent of the trajectories are meant to hold a slip and its repair.
-	// Some slips are not noticed by the shown test, so the share comes out lower.
+	// Some tasks have no slip that a test notices, so the share comes out lower.
 	recoveryPercent = 40
-	// slipTries bounds how many slips are tried until one fails.
+	// slipTries bounds how many slips are tried until a test notices one.
 	slipTries = 2
 	// maxFile bounds the edited file as it is read back, in bytes.
 	maxFile = 32 << 20
@@ -49,16 +50,23 @@ func (w *workshop) implement(ctx context.Context, mask task.Mask) (outcome, erro
 		return reject(code, "", cpu), nil
 	}
 	th := &thoughts{seed: w.seed, id: mask.ID}
-	for _, slip := range w.slips(t, missing.body, th) {
+	slip, spent, err := w.slip(ctx, t, missing.body, th)
+	cpu += spent
+	if err != nil {
+		return reject("", "", cpu), err
+	}
+	if slip != nil {
 		made, err := w.trajectory(ctx, t, missing, slip, th)
 		made.cpu += cpu
-		cpu = made.cpu
-		if err != nil || slip == nil || made.sample != nil {
+		if err != nil || made.sample != nil {
 			return made, err
 		}
+		cpu = made.cpu
 		w.log.Info("slip left out", "task", mask.ID, "code", made.code)
 	}
-	return reject("script-ended", "", cpu), nil
+	made, err := w.trajectory(ctx, t, missing, nil, th)
+	made.cpu += cpu
+	return made, err
 }
 
 // verify demands that the covering tests fail without the body, and that what an
@@ -80,19 +88,48 @@ func (w *workshop) verify(ctx context.Context, mask task.Mask) (grading.Masked, 
 	return t, cpu, code, err
 }
 
-// slips lists what to try: with a slip where the task is chosen for one, and
-// without.
-func (w *workshop) slips(t grading.Masked, body []string, th *thoughts) []*slip {
-	var tries []*slip
-	if shown := shownTest(t.FailToPass); shown != "" && th.pick("recovery", 100) < recoveryPercent {
-		for _, mutation := range t.Mask.Slips {
-			line, text, ok := lineOf(t.Original(), mutation, t.Definition.BodyStartLine, len(body))
-			if ok && len(tries) < slipTries {
-				tries = append(tries, &slip{line: line, text: text, test: shown, command: w.dialect.TestCommand(shown)})
-			}
+// slip is the first of a few faults of the body that a covering test notices, for a
+// task that is chosen for one; nil where there is none.
+func (w *workshop) slip(ctx context.Context, t grading.Masked, body []string, th *thoughts) (*slip, time.Duration, error) {
+	if th.pick("recovery", 100) >= recoveryPercent {
+		return nil, 0, nil
+	}
+	var cpu time.Duration
+	tried := 0
+	for _, mutation := range t.Mask.Slips {
+		line, text, ok := lineOf(t.Original(), mutation, t.Definition.BodyStartLine, len(body))
+		covering := w.covering(t, mutation)
+		if !ok || len(covering) == 0 {
+			continue
+		}
+		if tried == slipTries {
+			break
+		}
+		tried++
+		slipped, err := mutation.Apply(t.Original())
+		if err != nil {
+			return nil, cpu, err
+		}
+		grade, err := w.grader.Failing(ctx, t.Task, grading.Edits{t.Mask.Path: slipped}, covering)
+		cpu += grade.CPU
+		if err != nil {
+			return nil, cpu, err
+		}
+		noticed := func(id string) bool { return slices.Contains(grade.Failed, id) }
+		if shown := shownTest(slices.DeleteFunc(covering, func(id string) bool { return !noticed(id) })); shown != "" {
+			return &slip{line: line, text: text, test: shown, command: w.dialect.TestCommand(shown)}, cpu, nil
 		}
 	}
-	return append(tries, nil)
+	return nil, cpu, nil
+}
+
+// covering are the tests that fail without the body and execute a slip's line, those
+// first that execute least of the rest.
+func (w *workshop) covering(t grading.Masked, slip language.Mutation) []string {
+	executing := w.grading.Coverage.Covering(t.Mask.Path, slip.Line, slip.Line)
+	return slices.DeleteFunc(slices.Clone(t.Mask.Tests), func(id string) bool {
+		return !slices.Contains(executing, id) || !slices.Contains(t.FailToPass, id)
+	})
 }
 
 // lineOf is the line of a body that a mutation changes, from 0, and its new text.

@@ -70,20 +70,36 @@ func (w *workshop) replayImplementation(ctx context.Context, masks []task.Mask, 
 	if code != "" {
 		return Replay{}, fmt.Errorf("%w: mask %s is rejected now: %s", ErrNotReplayable, sample.Meta.TaskID, code)
 	}
+	prompt := agent.ImplementationTask(t.Mask.Name, t.Mask.Path, "")
 	var shown []string
-	command := ""
 	if sample.Meta.Recovered {
-		shown = []string{shownTest(t.FailToPass)}
-		command = w.dialect.TestCommand(shown[0])
+		test := w.shownBy(sample, t)
+		if test == "" {
+			return Replay{}, fmt.Errorf("%w: mask %s names no covering test", ErrNotReplayable, sample.Meta.TaskID)
+		}
+		shown, prompt = []string{test}, agent.ImplementationTask(t.Mask.Name, t.Mask.Path, w.dialect.TestCommand(test))
 	}
 	tree, err := w.agentTree(ctx, w.grader, t.Task, shown)
 	return Replay{
-		Profile: w.profile, Prompt: agent.ImplementationTask(t.Mask.Name, t.Mask.Path, command), Tree: tree,
+		Profile: w.profile, Prompt: prompt, Tree: tree,
 		Verify: func(ctx context.Context, transcript agent.Transcript) (string, string, error) {
 			v, err := w.verifyImplementation(ctx, t, transcript)
 			return v.verification, v.code, err
 		},
 	}, err
+}
+
+// shownBy is the covering test that a sample's task shows; empty where it shows none.
+func (w *workshop) shownBy(sample task.Sample, t grading.Masked) string {
+	for _, id := range t.FailToPass {
+		test := shownTest([]string{id})
+		if test != "" && slices.ContainsFunc(sample.Messages, func(m task.Message) bool {
+			return m.Content == agent.ImplementationTask(t.Mask.Name, t.Mask.Path, w.dialect.TestCommand(test))
+		}) {
+			return test
+		}
+	}
+	return ""
 }
 
 // verdict is how what an episode submitted was judged.

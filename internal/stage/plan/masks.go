@@ -42,7 +42,9 @@ func narrowest(ids []string, stable map[string]bool, breadth map[string]int) []s
 	return kept[:min(len(kept), maxMaskTests)]
 }
 
-// masksOf lists all masks of the functions in scope, by id of the function.
+// masksOf lists all masks of the functions in scope, by id of the function. What runs
+// while tests are loaded is no candidate: without it there is no test that fails, only
+// files that cannot be loaded.
 func (m *mine) masksOf() ([]task.Mask, error) {
 	stable := m.stable()
 	breadth := m.coverage.Breadth()
@@ -50,6 +52,10 @@ func (m *mine) masksOf() ([]task.Mask, error) {
 	for _, f := range m.functions {
 		definition, ok := f.maskable()
 		if !ok || !m.inScope(f.module.Path) {
+			continue
+		}
+		if m.coverage.Loads(f.module.Path, definition.BodyStartLine, definition.BodyEndLine) {
+			m.loaded++
 			continue
 		}
 		covering := m.coverage.Covering(f.module.Path, definition.BodyStartLine, definition.BodyEndLine)
@@ -68,7 +74,7 @@ func (m *mine) masksOf() ([]task.Mask, error) {
 			ID: task.StableID("mask", f.module.Path, definition.Name), Cluster: m.cluster[f.id], Side: m.side(f.id),
 			Path: f.module.Path, Name: definition.Name,
 			StartLine: definition.StartLine, BodyStart: definition.BodyStartLine, EndLine: definition.BodyEndLine,
-			Tests: tests, Uses: m.symbols.usesOfAll(f.module, definition), Slips: m.slipsOf(f.module.Path, definition),
+			Tests: tests, Uses: m.symbols.usesOfAll(f.module, definition), Slips: m.slipsOf(f.module.Path, definition, stable),
 		})
 	}
 	return masks, nil

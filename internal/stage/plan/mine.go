@@ -55,6 +55,9 @@ type mine struct {
 	tests        map[string]bool
 	symbols      *symbols
 	users        users
+	// loaded is how many functions with tests are no masks, as they run while tests
+	// are loaded.
+	loaded int
 }
 
 // index derives what all candidates need: functions, clusters, names.

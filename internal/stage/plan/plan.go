@@ -182,6 +182,7 @@ func (m *mine) counts(chosen candidates) map[string]int64 {
 		"clusters":        int64(len(m.clusters)),
 		"masks":           int64(f.masks),
 		"masksHeldOut":    int64(f.masksHeldOut),
+		"loaded":          int64(m.loaded),
 		"components":      int64(f.components),
 		"facts":           int64(f.facts),
 		"replays":         int64(f.replays),

@@ -63,12 +63,13 @@ func (m *mine) sourceFiles() []string {
 	return paths
 }
 
-// slipsOf lists the mutations of a definition's body that stay on one line.
-func (m *mine) slipsOf(path string, definition language.Definition) []language.Mutation {
+// slipsOf lists the mutations of a definition's body that stay on one line, of lines
+// that stable tests execute.
+func (m *mine) slipsOf(path string, definition language.Definition, stable map[string]bool) []language.Mutation {
 	var slips []language.Mutation
 	for _, mutation := range m.mutations[path] {
 		inside := mutation.Line >= definition.BodyStartLine && mutation.Line <= definition.BodyEndLine
-		if inside && m.oneLine(mutation) {
+		if inside && m.oneLine(mutation) && m.executed(mutation, stable) {
 			slips = append(slips, mutation)
 		}
 	}
@@ -81,14 +82,15 @@ func (m *mine) oneLine(mutation language.Mutation) bool {
 		!strings.Contains(string(content[mutation.Start:mutation.End]), "\n")
 }
 
-// drawn lists mutations of the functions of one side that stable tests execute,
-// balanced over operators and functions.
+// drawn lists mutations of the functions of one side that stable tests execute and
+// that nothing executes while tests are loaded, balanced over operators and functions.
 func (m *mine) drawn(side task.Side, limit int) []language.Mutation {
 	stable := m.stable()
 	var usable []language.Mutation
 	for _, path := range slices.Sorted(maps.Keys(m.mutations)) {
 		for _, mutation := range m.mutations[path] {
-			if m.side(functionID(path, mutation.Function)) == side && m.executed(mutation, stable) {
+			if m.side(functionID(path, mutation.Function)) == side && m.executed(mutation, stable) &&
+				!m.coverage.Loads(path, mutation.Line, mutation.Line) {
 				usable = append(usable, mutation)
 			}
 		}
