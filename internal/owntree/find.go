@@ -35,9 +35,8 @@ type Finder struct {
 // cluster yet.
 type Found struct {
 	task.Replay
-	// Sources are the changed source files, Identity is that of their change.
-	Sources  []history.Content
-	Identity string
+	// Sources are the changed source files.
+	Sources []history.Content
 }
 
 // Usable says whether a task can be made of it: its files are not too large, and
@@ -54,12 +53,16 @@ func Fits(files map[string][]byte) bool {
 }
 
 // After lists the usable changes after a commit of the first-parent line, newest
-// first, of at most limit candidates. It says of each what definitions it adds.
+// first, of at most limit candidates; none that repeats a fix from before. It says of
+// each what definitions it adds.
 func (f Finder) After(ctx context.Context, commit string, limit int) ([]Found, error) {
 	candidates, _, err := f.Repository.Mine(ctx, history.Mining{
 		Kinds: f.Kinds, Walk: history.DefaultLimits(), Fix: history.DefaultFixLimits(), Candidates: limit, After: commit,
 	})
 	if err != nil {
+		return nil, err
+	}
+	if candidates, err = f.unrepeated(ctx, commit, candidates); err != nil {
 		return nil, err
 	}
 	if candidates, err = f.Changing(ctx, candidates); err != nil {
@@ -74,7 +77,6 @@ func (f Finder) After(ctx context.Context, commit string, limit int) ([]Found, e
 		if !ok || !found.Usable() {
 			continue
 		}
-		found.Identity = candidate.Identity
 		if found.Adds, err = f.adds(ctx, found.Sources); err != nil {
 			return nil, fmt.Errorf("commit %s: %w", candidate.Commit, err)
 		}

@@ -16,6 +16,7 @@ import (
 	"github.com/repoexpert/operator/internal/grading"
 	"github.com/repoexpert/operator/internal/history"
 	"github.com/repoexpert/operator/internal/language/conformance"
+	"github.com/repoexpert/operator/internal/language/golang"
 	"github.com/repoexpert/operator/internal/language/python"
 	"github.com/repoexpert/operator/internal/snapshot"
 	"github.com/repoexpert/operator/internal/task"
@@ -110,7 +111,7 @@ func TestAfter(t *testing.T) {
 	if diff := cmp.Diff([]task.Reference{{Name: "halved", Path: prices}}, feature.Adds); diff != "" || fix.Adds != nil {
 		t.Errorf("the fix adds %v, the feature (-want +got):\n%s", fix.Adds, diff)
 	}
-	if fix.Kind != task.ReplayFix || !strings.Contains(fix.Issue, "paid too little") || !cmp.Equal([]string{tests}, fix.TestPaths) || fix.Identity == feature.Identity {
+	if fix.Kind != task.ReplayFix || !strings.Contains(fix.Issue, "paid too little") || !cmp.Equal([]string{tests}, fix.TestPaths) {
 		t.Errorf("the fix is %+v", fix)
 	}
 	if got := string(fix.Broken[prices]); !strings.Contains(got, "return net\n") || strings.Contains(got, "halved") {
@@ -133,6 +134,69 @@ func TestAfter(t *testing.T) {
 	}
 	if _, err := finder(t, repository, v1alpha1.Repository{}).After(t.Context(), strings.Repeat("0", 40), 10); err == nil {
 		t.Error("found what comes after a commit that is not there")
+	}
+}
+
+// A fix that was reverted and made again is no task: who was trained before it may
+// have learned it.
+func TestAfterLeavesOutWhatWasThereBefore(t *testing.T) {
+	tree := func(code, test string) fs.FS {
+		return fstest.MapFS{"lib/a.py": {Data: []byte(code)}, "tests/test_a.py": {Data: []byte(test)}}
+	}
+	place := t.TempDir()
+	ids := conformance.Snapshot(t, place,
+		conformance.Commit{Message: "one", Tree: tree("x = 0\n", "a\n")},
+		conformance.Commit{Message: "fix", Tree: tree("x = 1\n", "a\nb\n")},
+		conformance.Commit{Message: "revert", Tree: tree("x = 0\n", "a\n")},
+		conformance.Commit{Message: "fix again", Tree: tree("x = 1\n", "a\nb\n")},
+		conformance.Commit{Message: "another fix", Tree: tree("x = 2\n", "a\nb\nc\n")})
+	repository, err := history.Open(t.Context(), filepath.Join(place, snapshot.RepositoryFolder), snapshot.HeadRef)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = repository.Close() }()
+	for after, want := range map[string][]string{ids[0]: {ids[4], ids[3]}, ids[2]: {ids[4]}, ids[4]: nil} {
+		found, err := finder(t, repository, v1alpha1.Repository{}).After(t.Context(), after, 10)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var got []string
+		for _, f := range found {
+			got = append(got, f.Commit)
+		}
+		if diff := cmp.Diff(want, got); diff != "" {
+			t.Errorf("after %s (-want +got):\n%s", after, diff)
+		}
+	}
+}
+
+// What a commit adds is told from its changed files alone, without the module that
+// they are in.
+func TestAfterOfAModule(t *testing.T) {
+	tree := func(code, test string) fs.FS {
+		return fstest.MapFS{
+			"go.mod": {Data: []byte("module example.org/shop\n\ngo 1.26\n")}, "shelf/shelf.go": {Data: []byte("package shelf\n\n" + code)},
+			"shelf/shelf_test.go": {Data: []byte("package shelf\n\n" + test)},
+		}
+	}
+	const shelf, methods = "type Shelf struct{ room int }\n", "\nfunc (s *Shelf) Room() int { return s.room }\n"
+	place := t.TempDir()
+	ids := conformance.Snapshot(t, place,
+		conformance.Commit{Message: "a shelf", Tree: tree(shelf, "")},
+		conformance.Commit{Message: "its room", Tree: tree(shelf+methods, "func TestRoom(*testing.T) {}\n")},
+		conformance.Commit{Message: "words", Tree: tree("// Shelf holds books.\n"+shelf+methods, "func TestRooms(*testing.T) {}\n")})
+	repository, err := history.Open(t.Context(), filepath.Join(place, snapshot.RepositoryFolder), snapshot.HeadRef)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = repository.Close() }()
+	adapter := golang.New()
+	found, err := Finder{Repository: repository, Adapter: adapter, Kinds: Kinds(adapter.Dialect(), v1alpha1.Repository{}, nil), Box: conformance.StartBox(t)}.After(t.Context(), ids[0], 10)
+	if err != nil || len(found) != 1 || found[0].Commit != ids[1] {
+		t.Fatalf("found %+v, %v", found, err)
+	}
+	if diff := cmp.Diff([]task.Reference{{Name: "Shelf.Room", Path: "shelf/shelf.go"}}, found[0].Adds); diff != "" {
+		t.Errorf("adds (-want +got):\n%s", diff)
 	}
 }
 
@@ -170,7 +234,6 @@ func TestMake(t *testing.T) {
 			t.Errorf("a patch of %d bytes is graded %+v, %v", len(patch), grade, err)
 		}
 	}
-	// Of this one no test ever failed, so that its tests alone do not refuse it.
 	broken := found[2].Replay
 	broken.TestPaths = []string{"tests/unit/test_none.py"}
 	if made, err := trees.Make(t.Context(), broken); err != nil || !strings.HasPrefix(made.Refused, "gold-") {

@@ -13,8 +13,7 @@ import (
 )
 
 // readFrontier finds, where the snapshot ends before the run's commit, the changes
-// after it that may be tasks. A change of the snapshot's history that is one of them
-// once more, as after a revert, trains nobody.
+// after it that may be tasks.
 func (m *mine) readFrontier(ctx context.Context, box sandbox.Box) error {
 	frontier, parted, err := snapshot.ReadFrontier(m.place)
 	if err != nil || !parted {
@@ -29,11 +28,6 @@ func (m *mine) readFrontier(ctx context.Context, box sandbox.Box) error {
 	if m.later, err = m.finder(repository, box).After(ctx, frontier.Trained, frontier.Candidates); err != nil {
 		return classified(err)
 	}
-	again := map[string]bool{}
-	for _, found := range m.later {
-		again[found.Identity] = true
-	}
-	m.candidates = slices.DeleteFunc(m.candidates, func(c history.Candidate) bool { return again[c.Identity] })
 	return nil
 }
 
