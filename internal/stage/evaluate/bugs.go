@@ -14,11 +14,6 @@ import (
 	"github.com/repoexpert/operator/internal/task"
 )
 
-const (
-	measuresIssues = "bugs in held-out functions, repaired by an agent from a report and graded by the tests that the bug fails"
-	measuresTests  = "the same sort of bugs, shown by a test that the agent writes: it must fail with the bug and pass without"
-)
-
 // broken is a replay in its tree, or why it is no task.
 type broken struct {
 	owntree.Ground
@@ -36,17 +31,30 @@ type bug struct {
 
 // maker makes tasks of a kind of what commits did, and of mutants.
 type maker struct {
-	// measures says what the score means.
-	measures string
+	// held and later say what the tasks are, held out at the commit that was trained on
+	// or of later ones; how, what is done with them.
+	held, later, how string
 	// build makes a task, or says why there is none.
 	build func(*episodes, context.Context, *tools, task.Replay) (job, string, error)
 }
 
 var makers = map[v1alpha1.KindName]maker{
-	v1alpha1.KindIssueResolution:       {measuresIssues, (*episodes).issue},
-	v1alpha1.KindTestGeneration:        {measuresTests, (*episodes).test},
-	v1alpha1.KindFeatureImplementation: {measuresFeatures, (*episodes).feature},
+	v1alpha1.KindIssueResolution: {
+		held: "bugs in held-out functions", later: "bugs that commits repaired",
+		how: "repaired by an agent from a report and graded by the tests that the bug fails", build: (*episodes).issue,
+	},
+	v1alpha1.KindTestGeneration: {
+		held: "bugs in held-out functions", later: "bugs that commits repaired",
+		how: "shown by a test that the agent writes: it must fail with the bug and pass without", build: (*episodes).test,
+	},
+	v1alpha1.KindFeatureImplementation: {
+		held: "what commits added in held-out functions", later: "what commits added",
+		how: "implemented by an agent from a description and graded by the commits' tests", build: (*episodes).feature,
+	},
 }
+
+// measuresLater says what a score means where the tasks are of later commits.
+func (m maker) measuresLater() string { return m.later + ", " + m.how + laterCommits }
 
 // offers are the replays of a kind: features are those that add definitions.
 func (m maker) offers(ctx context.Context, kind v1alpha1.KindName, replays []task.Replay, held func(task.Replay) bool) []offer {
@@ -129,10 +137,10 @@ func (e *evaluation) chooseReplays(ctx context.Context, wanted v1alpha1.Evaluati
 		return nil, err
 	}
 	m := makers[wanted.Name]
-	k := &episodes{measures: m.measures}
+	k := &episodes{measures: m.held + ", " + m.how}
 	held := func(r task.Replay) bool { return e.heldOut(r.ID, append([]string{r.Cluster}, r.Clusters...)...) }
 	if e.holdout() == v1alpha1.HoldoutFrontier {
-		k.protocol, k.measures = v1alpha1.HoldoutFrontier, m.measures+laterCommits
+		k.protocol, k.measures = v1alpha1.HoldoutFrontier, m.measuresLater()
 		held = func(r task.Replay) bool { return t.commits.isUnseen(r.Commit) }
 	}
 	return e.chooseEpisodes(ctx, wanted, k, m.offers(ctx, wanted.Name, replays, held))

@@ -11,11 +11,8 @@ import (
 	"github.com/repoexpert/operator/internal/task"
 )
 
-const (
-	measuresFeatures = "what commits added in held-out functions, implemented by an agent from a description and graded by the commits' tests"
-	// maxHeader bounds the header of one definition in a description, in bytes.
-	maxHeader = 2000
-)
+// maxHeader bounds the header of one definition in a description, in bytes.
+const maxHeader = 2000
 
 // feature is a task of FeatureImplementation: the agent gets the tree without what a
 // commit added, the commit's words, and what others call it by.

@@ -57,7 +57,7 @@ func (e *evaluation) choosePrequential(ctx context.Context) error {
 		}
 		k := &episodes{
 			evaluation: e, label: wanted.Name, variant: prequential, protocol: v1alpha1.HoldoutPrequential,
-			measures: m.measures + laterCommits, refusals: map[string]int{},
+			measures: m.measuresLater(), refusals: map[string]int{},
 		}
 		unseen := func(task.Replay) bool { return true }
 		if err := k.take(t, int(wanted.Tasks), m.offers(ctx, wanted.Name, replays, unseen)); err != nil {
