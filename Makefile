@@ -25,7 +25,7 @@ demo: $(BIN)/demo ## From nothing to an answering expert. With CLUSTER=current R
 	$(BIN)/demo up --cluster $(CLUSTER) --registry "$(REGISTRY)" --seed $(SEED)
 
 .PHONY: demo-full
-demo-full: $(BIN)/demo ## As demo, with samples of every unit of experience and tasks of every kind. CLUSTER, REGISTRY and SEED as for demo.
+demo-full: $(BIN)/demo ## As demo, with samples of every unit of experience and nearly every kind of task. CLUSTER, REGISTRY and SEED as for demo.
 	$(BIN)/demo up --cluster $(CLUSTER) --registry "$(REGISTRY)" --seed $(SEED) --full
 
 .PHONY: demo-commit

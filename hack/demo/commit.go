@@ -54,5 +54,5 @@ func (d *demo) rollToNextRelease(ctx context.Context, cluster *local.Cluster, be
 		return outcome{}, err
 	}
 	d.display.event("pushed the next release; served so far: %.8s", before)
-	return d.followExpert(ctx, cluster, before)
+	return d.followExpert(ctx, cluster, awaited{before: before})
 }

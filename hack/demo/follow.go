@@ -31,9 +31,22 @@ type follower struct {
 	seen    map[string]string
 }
 
-// followExpert shows the run of the latest commit until its model is served, or
-// says why it will not be. before is the commit that was served at the start.
-func (d *demo) followExpert(ctx context.Context, cluster *local.Cluster, before string) (outcome, error) {
+// awaited is which run is followed.
+type awaited struct {
+	// before is the commit that was served at the start, empty for any: the run of
+	// another one is followed.
+	before string
+	// token of the run, where one was asked for.
+	token string
+}
+
+func (a awaited) is(run v1alpha1.ExpertRun) bool {
+	return run.Spec.Commit != a.before && (a.token == "" || run.Spec.Token == a.token)
+}
+
+// followExpert shows the awaited run until its model is served, or says why it will
+// not be.
+func (d *demo) followExpert(ctx context.Context, cluster *local.Cluster, a awaited) (outcome, error) {
 	f := &follower{display: d.display, seen: map[string]string{}}
 	var o outcome
 	err := wait.PollUntilContextTimeout(ctx, 2*time.Second, runLimit, true, func(ctx context.Context) (bool, error) {
@@ -44,17 +57,23 @@ func (d *demo) followExpert(ctx context.Context, cluster *local.Cluster, before 
 		if err != nil {
 			return false, err
 		}
-		if found && run.Spec.Commit != before {
+		if found && a.is(run) {
 			o.run = run
 			f.showRun(run)
 		}
 		f.showExpert(o.expert)
-		return finished(o, before)
+		return finished(o, a.before)
 	})
 	if err != nil {
 		return o, fmt.Errorf("expert %s/%s: %w", namespace, expertName, err)
 	}
 	return o, nil
+}
+
+// ofAnotherRun says whether a failure is that of a run before the awaited one: it stands
+// until the expert has seen the new one.
+func ofAnotherRun(stalled metav1.Condition, run v1alpha1.ExpertRun) bool {
+	return stalled.Reason == v1alpha1.ReasonRunFailed && (run.Name == "" || !strings.Contains(stalled.Message, run.Name))
 }
 
 func newestRun(ctx context.Context, c client.Client) (v1alpha1.ExpertRun, bool, error) {
@@ -78,7 +97,8 @@ func newestRun(ctx context.Context, c client.Client) (v1alpha1.ExpertRun, bool, 
 // fails when it will not be.
 func finished(o outcome, before string) (bool, error) {
 	conditions := o.expert.Status.Conditions
-	if stalled := meta.FindStatusCondition(conditions, v1alpha1.ConditionStalled); stalled != nil && stalled.Status == metav1.ConditionTrue {
+	stalled := meta.FindStatusCondition(conditions, v1alpha1.ConditionStalled)
+	if stalled != nil && stalled.Status == metav1.ConditionTrue && !ofAnotherRun(*stalled, o.run) {
 		return false, fmt.Errorf("stalled: %s: %s", stalled.Reason, stalled.Message)
 	}
 	if v := o.run.Status.Verdict; v != nil && v.Decision == v1alpha1.DecisionReject {

@@ -7,6 +7,9 @@ import (
 	"strings"
 	"testing"
 
+	"k8s.io/apimachinery/pkg/api/meta"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
 	"github.com/repoexpert/operator/api/v1alpha1"
 	"github.com/repoexpert/operator/internal/report"
 )
@@ -91,5 +94,46 @@ func TestReport(t *testing.T) {
 	}
 	if page, err := os.ReadFile(name); err != nil || !strings.Contains(string(page), "it is better") {
 		t.Errorf("%v:\n%s", err, page)
+	}
+}
+
+func TestAwaited(t *testing.T) {
+	run := func(commit, token string) v1alpha1.ExpertRun {
+		return v1alpha1.ExpertRun{Spec: v1alpha1.ExpertRunSpec{Commit: commit, Token: token}}
+	}
+	for name, c := range map[string]struct {
+		awaited awaited
+		run     v1alpha1.ExpertRun
+		want    bool
+	}{
+		"the first run":                      {awaited{}, run("a", ""), true},
+		"a run of the commit that is served": {awaited{before: "a"}, run("a", ""), false},
+		"a run of the next commit":           {awaited{before: "a"}, run("b", ""), true},
+		"the run before the one asked for":   {awaited{token: "t"}, run("a", ""), false},
+		"the run that was asked for":         {awaited{token: "t"}, run("a", "t"), true},
+	} {
+		if got := c.awaited.is(c.run); got != c.want {
+			t.Errorf("%s: %v", name, got)
+		}
+	}
+}
+
+// The failure of an earlier run is no answer to the run that was asked for.
+func TestFinishedByFailure(t *testing.T) {
+	expert := v1alpha1.RepoExpert{}
+	meta.SetStatusCondition(&expert.Status.Conditions, metav1.Condition{
+		Type: v1alpha1.ConditionStalled, Status: metav1.ConditionTrue, Reason: v1alpha1.ReasonRunFailed, Message: "run boltons-old ended without a verdict",
+	})
+	for run, fails := range map[string]bool{"": false, "boltons-new": false, "boltons-old": true} {
+		o := outcome{expert: expert, run: v1alpha1.ExpertRun{ObjectMeta: metav1.ObjectMeta{Name: run}}}
+		if done, err := finished(o, ""); done || (err != nil) != fails {
+			t.Errorf("run %q: %v, %v", run, done, err)
+		}
+	}
+	meta.SetStatusCondition(&expert.Status.Conditions, metav1.Condition{
+		Type: v1alpha1.ConditionStalled, Status: metav1.ConditionTrue, Reason: v1alpha1.ReasonClassNotFound, Message: "no such class",
+	})
+	if _, err := finished(outcome{expert: expert}, ""); err == nil {
+		t.Error("a missing class goes unnoticed")
 	}
 }

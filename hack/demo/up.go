@@ -6,6 +6,9 @@ import (
 	"time"
 
 	"golang.org/x/sync/errgroup"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
+	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/repoexpert/operator/api/v1alpha1"
 	"github.com/repoexpert/operator/hack/local"
@@ -87,10 +90,14 @@ func (d *demo) up(ctx context.Context) error {
 	if err := d.timed("operator", func() error { return cluster.Install(ctx, images) }); err != nil {
 		return err
 	}
-	if err := d.timed("repository and class", func() error { return d.prepare(ctx, cluster, images, tools) }); err != nil {
+	var token string
+	if err := d.timed("repository and class", func() (err error) {
+		token, err = d.prepare(ctx, cluster, images, tools)
+		return err
+	}); err != nil {
 		return err
 	}
-	result, err := d.followExpert(ctx, cluster, "")
+	result, err := d.followExpert(ctx, cluster, awaited{token: token})
 	if err != nil {
 		return err
 	}
@@ -98,19 +105,28 @@ func (d *demo) up(ctx context.Context) error {
 }
 
 // prepare applies the namespace, the volumes, the git server, the class and the
-// expert.
-func (d *demo) prepare(ctx context.Context, cluster *local.Cluster, images local.Images, tools local.Toolchain) error {
+// expert. The token is that of the run that it asks for; empty where the expert asks
+// for one by itself, as a new one does.
+func (d *demo) prepare(ctx context.Context, cluster *local.Cluster, images local.Images, tools local.Toolchain) (token string, err error) {
 	tenancy, err := cluster.PrepareTenancy(ctx, namespace, images, tools, firstReleases)
 	if err != nil {
-		return err
+		return "", err
 	}
 	class := cluster.DemoClass(images, tools)
 	class.Seed = d.seed
 	if d.full {
 		class = class.AllUnits().AllKinds()
 	}
+	before, err := generation(ctx, cluster, class.Name)
+	if err != nil {
+		return "", err
+	}
 	if err := cluster.ApplyClass(ctx, class); err != nil {
-		return err
+		return "", err
+	}
+	after, err := generation(ctx, cluster, class.Name)
+	if err != nil {
+		return "", err
 	}
 	expert := local.Expert{
 		Name: expertName, Namespace: namespace, ClassName: class.Name,
@@ -118,10 +134,34 @@ func (d *demo) prepare(ctx context.Context, cluster *local.Cluster, images local
 	}
 	manifest, err := expert.Manifest()
 	if err != nil {
-		return err
+		return "", err
 	}
 	d.display.plain("\n" + manifest)
-	return cluster.ApplyExpert(ctx, expert)
+	if err := cluster.ApplyExpert(ctx, expert); err != nil || before == 0 || before == after {
+		return "", err
+	}
+	// A changed class alone starts no run, as no commit is new.
+	token = fmt.Sprintf("class-generation-%d", after)
+	d.display.event("the class has changed: asking for a run of it (annotation %s)", v1alpha1.RequestedRunAnnotation)
+	return token, d.requestRun(ctx, cluster, token)
+}
+
+// generation of a class; 0 where it does not exist.
+func generation(ctx context.Context, cluster *local.Cluster, name string) (int64, error) {
+	var class v1alpha1.ExpertClass
+	err := cluster.Client.Get(ctx, types.NamespacedName{Name: name}, &class)
+	return class.Generation, client.IgnoreNotFound(err)
+}
+
+// requestRun asks the expert for one more run.
+func (d *demo) requestRun(ctx context.Context, cluster *local.Cluster, token string) error {
+	var expert v1alpha1.RepoExpert
+	if err := cluster.Client.Get(ctx, types.NamespacedName{Namespace: namespace, Name: expertName}, &expert); err != nil {
+		return err
+	}
+	patched := expert.DeepCopy()
+	metav1.SetMetaDataAnnotation(&patched.ObjectMeta, v1alpha1.RequestedRunAnnotation, token)
+	return cluster.Client.Patch(ctx, patched, client.MergeFrom(&expert))
 }
 
 // down removes the demo from its site.

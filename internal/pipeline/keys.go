@@ -22,7 +22,7 @@ const (
 	environmentVersion = "environment/2"
 	planVersion        = "plan/5"
 	experienceVersion  = "experience/7"
-	datasetVersion     = "dataset/4"
+	datasetVersion     = "dataset/5"
 	modelVersion       = "model/1"
 	evaluationVersion  = "evaluation/7"
 	runVersion         = "run/1"

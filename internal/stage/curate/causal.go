@@ -37,12 +37,13 @@ func hereDocuments(command string) []string {
 }
 
 // causality counts the names in a sample's edits, and those of them that the task
-// or an observation had shown before. A report is no edit.
+// or an observation had shown before. A name counts where it is written first: the
+// repair of one line names what the edit before has defined. A report is no edit.
 func causality(sample task.Sample, foreign func(code string) []string) (shown, all int) {
 	if isQuestion(sample) || sample.Meta.Unit == v1alpha1.UnitSoftwareDesign {
 		return 0, 0
 	}
-	seen := map[string]bool{}
+	seen, written := map[string]bool{}, map[string]bool{}
 	for _, message := range sample.Messages {
 		if message.Role != task.RoleAssistant {
 			for word := range words(message.Content) {
@@ -53,10 +54,16 @@ func causality(sample task.Sample, foreign func(code string) []string) (shown, a
 		for _, action := range agent.Actions(message.Content) {
 			for _, text := range hereDocuments(action) {
 				for _, name := range foreign(text) {
+					if written[name] {
+						continue
+					}
 					all++
 					if seen[name] {
 						shown++
 					}
+				}
+				for word := range words(text) {
+					written[word] = true
 				}
 			}
 		}

@@ -73,6 +73,19 @@ func TestCausesComeBefore(t *testing.T) {
 	}
 }
 
+// The repair of a slip is one line: its names are those of the edit before.
+func TestNamesCountOnce(t *testing.T) {
+	w := newWorld(t)
+	sample := w.played(implementation, "mask-a1",
+		turn("Look.", "grep -n ring ."),
+		turn("Write.", "cat > a.py <<'EOF'\n    count = ring - spare\n    return count\nEOF"),
+		turn("Repair.", "cat > a.py <<'EOF'\n    return count + ring\nEOF"), turn("Submit.", "pwd"))
+	sample.Messages[2].Content = "ring"
+	if shown, all := causality(signed(sample), python.New().Dialect().ForeignNames); shown != 1 || all != 2 {
+		t.Errorf("%d of %d", shown, all)
+	}
+}
+
 func TestEditsOutOfNowhere(t *testing.T) {
 	names := func(n int) string {
 		var list []string

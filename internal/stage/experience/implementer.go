@@ -17,7 +17,7 @@ const (
 	// causalPercent of the foreign names of an edit must have been seen.
 	causalPercent = 90
 	// searches bounds the searches for names, namesPerSearch the names in one.
-	searches       = 4
+	searches       = 7
 	namesPerSearch = 4
 	// viewed bounds the lines of one view.
 	viewed = 6
@@ -62,8 +62,10 @@ type implementer struct {
 	wrong *slip
 	// start is the line of the definition's name, as the masked file numbers it.
 	start int
-	// rounds counts the searches for missing names.
-	rounds int
+	// rounds counts the searches for missing names; nowhere are names that one through
+	// the whole tree looked for: those that it finds are seen.
+	rounds  int
+	nowhere map[string]bool
 	// atOnce says that edits are checked by the same command, repaired that the
 	// slip was corrected.
 	atOnce   bool
@@ -71,6 +73,7 @@ type implementer struct {
 }
 
 func (i *implementer) script(th *thoughts) *script {
+	i.nowhere = map[string]bool{}
 	i.start = definitionLine(i.task.Original(), i.task.Definition, i.dialect) - i.dropped()
 	// Most agents check in the command that edits; some look first.
 	i.atOnce = th.pick("at once", 4) > 0
@@ -172,14 +175,19 @@ func (i *implementer) uses(s *script, _ result) turn {
 }
 
 // missing searches for names that the body needs and that were not seen: in the
-// file first, then everywhere.
+// file first, then everywhere. What is nowhere is not searched for again.
 func (i *implementer) missing(s *script, _ result) turn {
-	names := i.unseen(s)
-	if i.share(s) >= causalPercent {
+	names := slices.DeleteFunc(i.unseen(s), func(name string) bool { return i.nowhere[name] })
+	if len(names) == 0 || i.share(s) >= causalPercent {
 		return turn{}
 	}
+	names = names[:min(len(names), namesPerSearch)]
 	i.rounds++
-	return i.search(s, "more", names[:min(len(names), namesPerSearch)], i.rounds > 2)
+	everywhere := i.rounds > 2
+	for _, name := range names {
+		i.nowhere[name] = everywhere
+	}
+	return i.search(s, "more", names, everywhere)
 }
 
 // search looks up the first line with each name, in the file or everywhere.

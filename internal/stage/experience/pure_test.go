@@ -12,6 +12,7 @@ import (
 
 	"github.com/repoexpert/operator/api/v1alpha1"
 	"github.com/repoexpert/operator/internal/language"
+	"github.com/repoexpert/operator/internal/language/python"
 	"github.com/repoexpert/operator/internal/task"
 )
 
@@ -187,5 +188,33 @@ func TestPhrases(t *testing.T) {
 	}
 	if got := (&thoughts{}).say("repair", "{line}", "3", "{error}", "ValueError"); strings.Contains(got, "{") {
 		t.Errorf("slots are left in %q", got)
+	}
+}
+
+// What is nowhere is searched for once in the file and once everywhere, and keeps
+// nothing else from being searched for.
+func TestSearchesDoNotRepeat(t *testing.T) {
+	i := &implementer{
+		dialect: python.New().Dialect(), nowhere: map[string]bool{}, rounds: 1,
+		missingText: missingText{body: []string{"    return alpha(beta, gamma, delta, epsilon, zeta)"}},
+	}
+	i.task.Mask.Path = "a.py"
+	s := &script{seen: map[string]bool{}, thoughts: &thoughts{}}
+	var got []string
+	for range searches {
+		got = append(got, i.missing(s, result{}).command)
+	}
+	want := []string{
+		"for n in alpha beta delta epsilon; do grep -nwm1 $n a.py; done",
+		"for n in alpha beta delta epsilon; do grep -rnwm1 $n --include='*.py' . | head -1; done",
+		"for n in gamma zeta; do grep -rnwm1 $n --include='*.py' . | head -1; done",
+		"", "", "", "",
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+	s.seen["gamma"] = true
+	if names := i.unseen(s); slices.Contains(names, "gamma") || len(names) != 5 {
+		t.Errorf("unseen are %v", names)
 	}
 }
