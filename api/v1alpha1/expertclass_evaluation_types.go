@@ -2,11 +2,24 @@ package v1alpha1
 
 // Evaluation says what is held out and how it is asked.
 type Evaluation struct {
-	// holdout is the protocol: Tasks (default) splits clusters of functions at
-	// the head by a stable hash, kept in an append-only ledger.
+	// holdout is the protocol. Tasks (default) splits clusters of functions at the
+	// head by a stable hash, kept in an append-only ledger. Frontier trains on an
+	// earlier commit, and IssueResolution, TestGeneration and FeatureImplementation
+	// take their tasks from the commits after it. Prequential trains and compares as
+	// Tasks does; besides, base and served model work on tasks of the commits after
+	// the one that the served model was trained on, which stand apart and decide
+	// nothing.
 	// +optional
 	// +kubebuilder:default=Tasks
 	Holdout Holdout `json:"holdout,omitempty"`
+
+	// holdoutCommits counts commits that change code and tests. Frontier keeps so
+	// many of the newest ones from training; Prequential looks at no more for tasks.
+	// Default 60 with these protocols; Tasks takes none.
+	// +optional
+	// +kubebuilder:validation:Minimum=1
+	// +kubebuilder:validation:Maximum=1000
+	HoldoutCommits int32 `json:"holdoutCommits,omitempty"`
 
 	// holdoutPercent of the clusters are held out. Default 20.
 	// +optional
@@ -44,11 +57,20 @@ type Evaluation struct {
 }
 
 // Holdout is a hold-out protocol.
-// +kubebuilder:validation:Enum=Tasks
+// +kubebuilder:validation:Enum=Tasks;Frontier;Prequential
 type Holdout string
 
-// HoldoutTasks splits clusters of functions at the head.
-const HoldoutTasks Holdout = "Tasks"
+// Hold-out protocols. Only the last two measure generalisation.
+const (
+	// HoldoutTasks splits clusters of functions at the head.
+	HoldoutTasks Holdout = "Tasks"
+	// HoldoutFrontier trains on the commit before the newest ones, which give the
+	// tasks.
+	HoldoutFrontier Holdout = "Frontier"
+	// HoldoutPrequential asks the served model for tasks of the commits since it was
+	// trained; then they may train the next one.
+	HoldoutPrequential Holdout = "Prequential"
+)
 
 // EvaluationKind is how much of one kind is asked.
 type EvaluationKind struct {
@@ -92,6 +114,9 @@ const (
 	// the repository's history and the tree before it.
 	KindFeatureImplementation KindName = "FeatureImplementation"
 )
+
+// CommitKinds are the kinds whose tasks are what commits did.
+var CommitKinds = []KindName{KindIssueResolution, KindTestGeneration, KindFeatureImplementation}
 
 // KindNames lists all kinds of evaluation tasks.
 var KindNames = []KindName{KindCodebaseQA, KindContextualImplementation, KindIssueResolution, KindTestGeneration, KindFeatureImplementation}

@@ -48,6 +48,15 @@ type EvaluationRecord struct {
 	// +kubebuilder:validation:MaxItems=8
 	Kinds []KindRecord `json:"kinds,omitempty"`
 
+	// prequential lists, with the protocol Prequential, what base and served model
+	// made of tasks of the commits after the one that the served model was trained
+	// on. The gate does not read it.
+	// +optional
+	// +listType=map
+	// +listMapKey=name
+	// +kubebuilder:validation:MaxItems=8
+	Prequential []KindRecord `json:"prequential,omitempty"`
+
 	// canary is the candidate's result on general questions that are not of the
 	// repository; absent when none were asked.
 	// +optional
@@ -79,6 +88,12 @@ type KindRecord struct {
 	// name of the kind.
 	// +required
 	Name KindName `json:"name"`
+
+	// protocol that the kind's tasks come from, where no model that is asked was
+	// trained on their commits or on later ones: Frontier or Prequential. Absent for
+	// functions that were held out at the commit that was trained on, and for facts.
+	// +optional
+	Protocol Holdout `json:"protocol,omitempty"`
 
 	// groups is the sub-kind of each task, one letter a task ("A" is groups[0]'s
 	// name in groupNames); scores are macro averages over groups.

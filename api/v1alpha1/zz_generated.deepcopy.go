@@ -258,6 +258,13 @@ func (in *EvaluationRecord) DeepCopyInto(out *EvaluationRecord) {
 			(*in)[i].DeepCopyInto(&(*out)[i])
 		}
 	}
+	if in.Prequential != nil {
+		in, out := &in.Prequential, &out.Prequential
+		*out = make([]KindRecord, len(*in))
+		for i := range *in {
+			(*in)[i].DeepCopyInto(&(*out)[i])
+		}
+	}
 	if in.Canary != nil {
 		in, out := &in.Canary, &out.Canary
 		*out = new(CanaryRecord)

@@ -13,7 +13,11 @@ import (
 	"github.com/repoexpert/operator/internal/artifact"
 	"github.com/repoexpert/operator/internal/contract"
 	"github.com/repoexpert/operator/internal/export"
+	"github.com/repoexpert/operator/internal/grading"
+	"github.com/repoexpert/operator/internal/history"
+	"github.com/repoexpert/operator/internal/language"
 	"github.com/repoexpert/operator/internal/language/adapters"
+	"github.com/repoexpert/operator/internal/owntree"
 	"github.com/repoexpert/operator/internal/report"
 	"github.com/repoexpert/operator/internal/snapshot"
 	"github.com/repoexpert/operator/internal/stage/evaluate"
@@ -100,15 +104,46 @@ func exportTasks(ctx context.Context, folder, tree, out string) error {
 	if tree == "" {
 		return errors.New("the evaluation does not say which snapshot it was made of")
 	}
-	source, err := snapshot.Open(tree)
-	if err != nil {
-		return err
-	}
 	adapter, err := adapters.For(tasks.Environment.Test.Framework)
 	if err != nil {
 		return err
 	}
+	source, err := treesOf(ctx, tree, tasks.Commit, adapter)
+	if err != nil {
+		return err
+	}
 	return export.Harbor(ctx, out, tasks, source, export.Commands(tasks.Environment.Test.Framework, adapter.Dialect()))
+}
+
+// treesOf gives the tree of a sealed snapshot, and those of commits of its
+// repositories, which end with the context.
+func treesOf(ctx context.Context, folder, commit string, adapter language.Adapter) (func(string) (grading.Source, error), error) {
+	whole, err := snapshot.Open(folder)
+	if err != nil {
+		return nil, err
+	}
+	frontier, parted, err := snapshot.ReadFrontier(folder)
+	if err != nil {
+		return nil, err
+	}
+	repositories, head := snapshot.RepositoryFolder, commit
+	if parted {
+		repositories, head = snapshot.FrontierFolder, frontier.Trained
+	}
+	var trees *owntree.Trees
+	return func(own string) (grading.Source, error) {
+		if own == "" {
+			return whole, nil
+		}
+		if trees == nil {
+			repository, err := history.Open(ctx, filepath.Join(folder, repositories), snapshot.HeadRef)
+			if err != nil {
+				return nil, err
+			}
+			trees = &owntree.Trees{Repository: repository, Head: head, Config: grading.Config{Adapter: adapter}}
+		}
+		return trees.Tree(ctx, own)
+	}, nil
 }
 
 func exportAnswers(folder, out string) error {

@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
 	"os"
 	"path/filepath"
 	"strings"
@@ -13,7 +14,9 @@ import (
 	"github.com/repoexpert/operator/internal/artifact"
 	"github.com/repoexpert/operator/internal/export"
 	"github.com/repoexpert/operator/internal/language/conformance"
+	"github.com/repoexpert/operator/internal/language/python"
 	"github.com/repoexpert/operator/internal/report"
+	"github.com/repoexpert/operator/internal/snapshot"
 	"github.com/repoexpert/operator/internal/stage/evaluate"
 )
 
@@ -129,5 +132,45 @@ func TestExportRefuses(t *testing.T) {
 	}
 	if err := exporting(t, "--format", "swebench", moved, filepath.Join(t.TempDir(), "out")); err == nil {
 		t.Error("an evaluation that was changed is exported")
+	}
+}
+
+// A task of a later commit is on that one's tree, of the repository that has it.
+func TestTreesOfCommits(t *testing.T) {
+	tree := func(text string) fstest.MapFS { return fstest.MapFS{"code.py": {Data: []byte(text)}} }
+	commits := []conformance.Commit{{Message: "one", Tree: tree("1")}, {Message: "two", Tree: tree("2")}}
+	for name, parted := range map[string]bool{"one repository": false, "kept from training": true} {
+		t.Run(name, func(t *testing.T) {
+			place := t.TempDir()
+			ids := conformance.Snapshot(t, place, commits...)
+			want := map[string]string{"": "2", ids[0]: "1", ids[1]: "2"}
+			if parted {
+				later := filepath.Join(place, snapshot.FrontierFolder)
+				if err := os.Rename(filepath.Join(place, snapshot.RepositoryFolder), later); err != nil {
+					t.Fatal(err)
+				}
+				place, want[""] = t.TempDir(), "1"
+				conformance.Snapshot(t, place, commits[:1]...)
+				if err := errors.Join(os.Rename(later, filepath.Join(place, snapshot.FrontierFolder)), snapshot.WriteFrontier(place, snapshot.Frontier{Trained: ids[0]})); err != nil {
+					t.Fatal(err)
+				}
+			}
+			source, err := treesOf(t.Context(), place, ids[1], python.New())
+			if err != nil {
+				t.Fatal(err)
+			}
+			for commit, text := range want {
+				of, err := source(commit)
+				if err != nil {
+					t.Fatal(err)
+				}
+				if content, err := of.Read("code.py"); err != nil || string(content) != text {
+					t.Errorf("commit %q has %q, %v", commit, content, err)
+				}
+			}
+			if _, err := source(strings.Repeat("0", 40)); err == nil {
+				t.Error("a commit that is not there has a tree")
+			}
+		})
 	}
 }

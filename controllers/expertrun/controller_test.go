@@ -530,6 +530,30 @@ func TestRecordThatCannotBeRead(t *testing.T) {
 	}
 }
 
+// What the served model made of later commits is stored with the record, of which the
+// gate reads nothing.
+func TestTasksOfLaterCommitsAreStored(t *testing.T) {
+	c := newCluster(t, func(s *v1alpha1.ExpertClassSpec) {
+		s.Evaluation.Holdout, s.Evaluation.HoldoutCommits = v1alpha1.HoldoutPrequential, 40
+		s.Evaluation.Kinds = append(s.Evaluation.Kinds, v1alpha1.EvaluationKind{Name: v1alpha1.KindIssueResolution, Tasks: 5})
+	})
+	want := []v1alpha1.KindRecord{{
+		Name: v1alpha1.KindIssueResolution, Protocol: v1alpha1.HoldoutPrequential,
+		Arms: []v1alpha1.ArmRecord{{Name: v1alpha1.ArmBase, Successes: "00"}, {Name: v1alpha1.ArmServed, Successes: "10"}},
+	}}
+	c.record = func(r *v1alpha1.EvaluationRecord) { r.Prequential = want }
+	c.until(v1alpha1.StageEvaluate)
+	c.succeed()
+	c.settle()
+	run := c.get(c.run)
+	if run.Status.Verdict == nil || run.Status.Evaluation == nil {
+		t.Fatalf("status %+v", run.Status)
+	}
+	if diff := cmp.Diff(want, run.Status.Evaluation.Prequential); diff != "" || run.Spec.Recipe.Evaluation.HoldoutCommits != 40 {
+		t.Errorf("recipe %+v (-want +got):\n%s", run.Spec.Recipe.Evaluation, diff)
+	}
+}
+
 func TestRefusedJobs(t *testing.T) {
 	resource := schema.GroupResource{Group: "batch", Resource: "jobs"}
 	t.Run("for now", func(t *testing.T) {

@@ -243,3 +243,29 @@ func TestSchemaRefuses(t *testing.T) {
 		})
 	}
 }
+
+func TestSchemaOfTheHoldout(t *testing.T) {
+	tests := map[string]struct {
+		holdout v1alpha1.Holdout
+		commits int32
+		says    string
+	}{
+		"Frontier":         {v1alpha1.HoldoutFrontier, 1000, ""},
+		"Prequential":      {v1alpha1.HoldoutPrequential, 1, ""},
+		"unknown":          {"Random", 0, "Unsupported value"},
+		"too many commits": {v1alpha1.HoldoutFrontier, 1001, "less than or equal to 1000"},
+		"negative":         {v1alpha1.HoldoutFrontier, -1, "greater than or equal to 1"},
+	}
+	for name, tc := range tests {
+		t.Run(name, func(t *testing.T) {
+			class := builder.MakeExpertClass().With(func(s *v1alpha1.ExpertClassSpec) {
+				s.Evaluation.Holdout, s.Evaluation.HoldoutCommits = tc.holdout, tc.commits
+			}).Obj()
+			class.Name = "holdout"
+			err := api.Create(t.Context(), class, client.DryRunAll)
+			if tc.says == "" && err != nil || tc.says != "" && (!apierrors.IsInvalid(err) || !strings.Contains(err.Error(), tc.says)) {
+				t.Fatalf("error %v; want %q", err, tc.says)
+			}
+		})
+	}
+}

@@ -51,8 +51,15 @@ func completeTeacher(t *v1alpha1.Teacher) {
 	setDuration(&t.RequestTimeout, 10*time.Minute)
 }
 
+// defaultHoldoutCommits: about half of such commits become a task, and the gate's
+// default margin needs 29.
+const defaultHoldoutCommits = 60
+
 func completeEvaluation(e *v1alpha1.Evaluation) {
 	e.Holdout = cmp.Or(e.Holdout, v1alpha1.HoldoutTasks)
+	if e.Holdout != v1alpha1.HoldoutTasks {
+		e.HoldoutCommits = cmp.Or(e.HoldoutCommits, defaultHoldoutCommits)
+	}
 	e.HoldoutPercent = cmp.Or(e.HoldoutPercent, 20)
 	e.Agent.MaxSteps = cmp.Or(e.Agent.MaxSteps, 64)
 	e.Agent.MaxTokensPerTurn = cmp.Or(e.Agent.MaxTokensPerTurn, 4096)

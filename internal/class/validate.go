@@ -29,7 +29,7 @@ func Validate(class *v1alpha1.ExpertClass) error {
 func problems(spec *v1alpha1.ExpertClassSpec) []string {
 	var found []string
 	for _, check := range []func(*v1alpha1.ExpertClassSpec) []string{
-		imageProblems, experienceProblems, teacherProblems, trainingProblems, evaluationProblems, looksProblems, servingProblems, storageProblems, timeProblems, podProblems,
+		imageProblems, experienceProblems, teacherProblems, trainingProblems, evaluationProblems, holdoutProblems, looksProblems, servingProblems, storageProblems, timeProblems, podProblems,
 	} {
 		found = append(found, check(spec)...)
 	}
@@ -123,6 +123,38 @@ func evaluationProblems(spec *v1alpha1.ExpertClassSpec) []string {
 		if _, ok := asked[floor.Kind]; !ok {
 			found = append(found, fmt.Sprintf("gate.floors[%s] is a floor for a kind that evaluation.kinds does not ask: add the kind or remove the floor", floor.Kind))
 		}
+	}
+	return found
+}
+
+// holdoutProblems: a protocol of commits needs kinds whose tasks commits give, and
+// enough commits for them.
+func holdoutProblems(spec *v1alpha1.ExpertClassSpec) []string {
+	e := spec.Evaluation
+	if e.Holdout == v1alpha1.HoldoutTasks {
+		if e.HoldoutCommits > 0 {
+			return []string{fmt.Sprintf("evaluation.holdoutCommits %d says nothing with evaluation.holdout Tasks: remove it, or choose Frontier or Prequential", e.HoldoutCommits)}
+		}
+		return nil
+	}
+	var found []string
+	asked := false
+	for _, k := range e.Kinds {
+		ofCommits := slices.Contains(v1alpha1.CommitKinds, k.Name)
+		asked = asked || ofCommits
+		if ofCommits && e.Holdout == v1alpha1.HoldoutFrontier && k.MinimumTasks > e.HoldoutCommits {
+			found = append(found, fmt.Sprintf("evaluation.kinds[%s].minimumTasks %d is above evaluation.holdoutCommits %d, each of which gives one task at most: lower it or keep more from training",
+				k.Name, k.MinimumTasks, e.HoldoutCommits))
+		}
+	}
+	if !asked {
+		found = append(found, fmt.Sprintf("evaluation.holdout %s takes tasks from commits, but evaluation.kinds has none of IssueResolution, TestGeneration and FeatureImplementation: add one or choose Tasks", e.Holdout))
+	}
+	need := gate.MinimumTasks(spec.Gate)
+	if e.Holdout == v1alpha1.HoldoutFrontier && slices.Contains(v1alpha1.CommitKinds, spec.Gate.PrimaryKind) && int(e.HoldoutCommits) < need {
+		found = append(found, fmt.Sprintf(
+			"evaluation.holdoutCommits %d cannot support a promotion on gate.primaryKind %s at gate.marginPoints %d and gate.alphaPerMille %d: keep at least %d from training, or widen the margin",
+			e.HoldoutCommits, spec.Gate.PrimaryKind, spec.Gate.MarginPoints, spec.Gate.AlphaPerMille, need))
 	}
 	return found
 }

@@ -17,6 +17,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/repoexpert/operator/api/v1alpha1"
+	"github.com/repoexpert/operator/internal/grading"
 	"github.com/repoexpert/operator/internal/language/golang"
 	"github.com/repoexpert/operator/internal/patch"
 )
@@ -44,6 +45,11 @@ func (s tree) Tree(context.Context) (io.ReadCloser, error) {
 		}
 	}
 	return io.NopCloser(&buffer), w.Close()
+}
+
+// of gives one tree for all commits.
+func of(source tree) func(string) (grading.Source, error) {
+	return func(string) (grading.Source, error) { return source, nil }
 }
 
 const (
@@ -92,7 +98,7 @@ func TestCommands(t *testing.T) {
 func TestHarbor(t *testing.T) {
 	source, tasks := shop()
 	out := filepath.Join(t.TempDir(), "out")
-	if err := Harbor(t.Context(), out, tasks, source, run); err != nil {
+	if err := Harbor(t.Context(), out, tasks, of(source), run); err != nil {
 		t.Fatal(err)
 	}
 	folder := filepath.Join(out, "IssueResolution__reversal-1")
@@ -178,7 +184,7 @@ func TestHostileNames(t *testing.T) {
 			source, tasks := shop()
 			change(source, &tasks.Tasks[0])
 			parent := t.TempDir()
-			if err := Harbor(t.Context(), filepath.Join(parent, "deep", "out"), tasks, source, run); err == nil {
+			if err := Harbor(t.Context(), filepath.Join(parent, "deep", "out"), tasks, of(source), run); err == nil {
 				t.Error("it is exported")
 			}
 			err := filepath.WalkDir(parent, func(name string, _ fs.DirEntry, err error) error {

@@ -2,6 +2,7 @@ package export
 
 import (
 	"archive/tar"
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -30,10 +31,10 @@ const (
 	maxTestFile = 16 << 20
 )
 
-// Harbor writes each task as a folder of the Harbor framework below out. source is
-// the snapshot that the tasks are about; commands are those that run tests,
-// by their ids: all must succeed.
-func Harbor(ctx context.Context, out string, tasks Tasks, source grading.Source, commands func(ids []string) []string) error {
+// Harbor writes each task as a folder of the Harbor framework below out. source gives
+// the tree of a task's commit, or the snapshot for one without; commands are those
+// that run tests, by their ids: all must succeed.
+func Harbor(ctx context.Context, out string, tasks Tasks, source func(commit string) (grading.Source, error), commands func(ids []string) []string) error {
 	if len(tasks.Tasks) == 0 {
 		return ErrNothing
 	}
@@ -47,7 +48,11 @@ func Harbor(ctx context.Context, out string, tasks Tasks, source grading.Source,
 		if err != nil {
 			return err
 		}
-		if err := writeTask(ctx, f, id, tasks, t, source, commands); err != nil {
+		tree, err := source(t.Commit)
+		if err != nil {
+			return fmt.Errorf("the tree of the task %s: %w", id, err)
+		}
+		if err := writeTask(ctx, f, id, tasks, t, tree, commands); err != nil {
 			return fmt.Errorf("write the task %s: %w", id, err)
 		}
 	}
@@ -213,7 +218,7 @@ func configuration(id string, tasks Tasks, t Task) string {
 		"name = " + quoted(id) + "\n" +
 		"category = " + quoted(string(t.Kind)) + "\n" +
 		"repository = " + quoted(tasks.Repository) + "\n" +
-		"commit = " + quoted(tasks.Commit) + "\n" +
+		"commit = " + quoted(cmp.Or(t.Commit, tasks.Commit)) + "\n" +
 		"\n[verifier]\ntimeout_sec = " + seconds(tasks.TestSeconds) +
 		"\n\n[agent]\ntimeout_sec = " + seconds(tasks.AgentSeconds) +
 		"\n\n[environment]\nbuild_timeout_sec = " + strconv.Itoa(buildSeconds) + ".0\nallow_internet = false\n"

@@ -20,8 +20,8 @@ const (
 	maxTasks    = 10000
 )
 
-// Tasks are the tasks of an evaluation that are graded by running tests on one
-// tree.
+// Tasks are the tasks of an evaluation that are graded by running tests on one tree
+// each.
 type Tasks struct {
 	Version int `json:"version"`
 	// Repository and Commit are what the tasks are about.
@@ -40,10 +40,12 @@ type Tasks struct {
 type Task struct {
 	Kind v1alpha1.KindName `json:"kind"`
 	ID   string            `json:"id"`
+	// Commit whose tree it is on; empty for the snapshot's.
+	Commit string `json:"commit,omitempty"`
 	// Instruction is what an agent is told.
 	Instruction string `json:"instruction"`
-	// Edits make the tree that an agent gets of the snapshot's, by path; null leaves a
-	// file out.
+	// Edits make the tree that an agent gets of that tree, by path; null leaves a file
+	// out.
 	Edits map[string][]byte `json:"edits"`
 	// Gold is the known answer: a patch of the agent's tree.
 	Gold string `json:"gold"`

@@ -13,6 +13,9 @@ type Mining struct {
 	Fix   FixLimits
 	// Candidates that are kept, the newest ones.
 	Candidates int
+	// After ends the walk before this commit of the first-parent line; empty walks to
+	// the limit.
+	After string
 	// CoChanges, where it is not nil, counts every change of the walk.
 	CoChanges *CoChanges
 }
@@ -25,7 +28,8 @@ type Candidate struct {
 }
 
 // Mine walks the history once and returns the fix candidates, newest first, none
-// twice, and a funnel that says of every change of the walk what became of it.
+// twice, and a funnel that says of every change of the walk what became of it. It is
+// an error when the walk does not meet the commit to end before.
 func (r *Repository) Mine(ctx context.Context, mining Mining) ([]Candidate, Funnel, error) {
 	var candidates []Candidate
 	var funnel Funnel
@@ -33,6 +37,9 @@ func (r *Repository) Mine(ctx context.Context, mining Mining) ([]Candidate, Funn
 	for change, err := range r.Changes(ctx, mining.Walk) {
 		if err != nil {
 			return nil, Funnel{}, err
+		}
+		if change.Commit == mining.After {
+			return candidates, funnel, nil
 		}
 		if mining.CoChanges != nil {
 			mining.CoChanges.Add(change)
@@ -51,6 +58,9 @@ func (r *Repository) Mine(ctx context.Context, mining Mining) ([]Candidate, Funn
 			}
 		}
 		funnel.add(verdict)
+	}
+	if mining.After != "" {
+		return nil, Funnel{}, fmt.Errorf("walk the history: commit %.40q is not on its first-parent line", mining.After)
 	}
 	return candidates, funnel, nil
 }

@@ -226,3 +226,40 @@ func TestGroupsDoNotDependOnTheOrder(t *testing.T) {
 		}
 	})
 }
+
+// A walk that ends before a commit finds what came after it; the line of first
+// parents says which commits those are.
+func TestMineAfter(t *testing.T) {
+	r := newRepo(t)
+	ids := []string{r.commit(edit{files: map[string]string{"a.py": "0\n", "tests/a.py": "0\n"}})}
+	for n := range 3 {
+		text := fmt.Sprintf("%d\n", n+1)
+		ids = append(ids, r.then("fix", map[string]string{"a.py": text, "tests/a.py": text}))
+	}
+	side := r.commit(edit{parents: []string{ids[0]}, files: map[string]string{"b.py": "x\n"}})
+	merge := r.commit(edit{parents: []string{ids[3], side}, files: map[string]string{"b.py": "x\n"}})
+	mining := Mining{Kinds: kinds, Walk: DefaultLimits(), Fix: DefaultFixLimits(), Candidates: 10, After: ids[1]}
+	repository := r.open()
+	found, funnel, err := repository.Mine(t.Context(), mining)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var got []string
+	for _, candidate := range found {
+		got = append(got, candidate.Commit)
+	}
+	if diff := cmp.Diff([]string{ids[3], ids[2]}, got); diff != "" || funnel.Walked != 3 {
+		t.Errorf("%d commits walked (-want +got):\n%s", funnel.Walked, diff)
+	}
+	line, err := repository.Line(t.Context(), 4)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff([]string{merge, ids[3], ids[2], ids[1]}, line); diff != "" {
+		t.Errorf("the line (-want +got):\n%s", diff)
+	}
+	mining.After = side
+	if _, _, err := repository.Mine(t.Context(), mining); err == nil {
+		t.Error("a walk ends before a commit that it does not meet")
+	}
+}

@@ -38,7 +38,7 @@ var compiled = map[v1alpha1.TestFramework]bool{v1alpha1.TestGo: true}
 func KeysFor(recipe v1alpha1.Recipe, commit string, comparison Comparison) contract.Keys {
 	r := canonical(recipe)
 	k := contract.Keys{
-		Snapshot:  hash(snapshotVersion, commit),
+		Snapshot:  hash(snapshotVersion, snapshotInputs(r, commit)...),
 		BaseModel: hash(baseModelVersion, r.BaseModel),
 	}
 	if len(r.Environment.Setup) > 0 || compiled[r.Environment.Test.Framework] {
@@ -48,7 +48,7 @@ func KeysFor(recipe v1alpha1.Recipe, commit string, comparison Comparison) contr
 		r.Experience.CommandTimeout, r.Experience.TestTimeout}
 	k.Plan = hash(planVersion, where, r.Repository.Include, r.Repository.Exclude,
 		r.Experience.Units, r.Experience.Seed,
-		r.Evaluation.Holdout, r.Evaluation.HoldoutPercent, r.Evaluation.Kinds)
+		splitOf(r.Evaluation.Holdout), r.Evaluation.HoldoutPercent, r.Evaluation.Kinds)
 	experience := []any{where, k.Plan,
 		r.Experience.Shards, r.Experience.Units, r.Experience.Seed, r.Evaluation.Agent}
 	if r.Teacher != nil {
@@ -67,6 +67,24 @@ func KeysFor(recipe v1alpha1.Recipe, commit string, comparison Comparison) contr
 	}
 	k.Evaluation = hash(evaluationVersion, evaluation...)
 	return k
+}
+
+// snapshotInputs is what a snapshot is made from: the commit, and where its newest
+// ancestors are kept from training also what they are told apart by.
+func snapshotInputs(r v1alpha1.Recipe, commit string) []any {
+	if r.Evaluation.Holdout != v1alpha1.HoldoutFrontier {
+		return []any{commit}
+	}
+	return []any{commit, r.Evaluation.Holdout, r.Evaluation.HoldoutCommits,
+		r.Repository.Include, r.Repository.Exclude, r.Environment.Test.Framework}
+}
+
+// splitOf is the protocol as training knows it: Prequential trains as Tasks does.
+func splitOf(holdout v1alpha1.Holdout) v1alpha1.Holdout {
+	if holdout == v1alpha1.HoldoutPrequential {
+		return v1alpha1.HoldoutTasks
+	}
+	return holdout
 }
 
 // teacherInputs is what of a teacher changes its samples. Where the model is reached

@@ -77,11 +77,17 @@ func TestKeysFollowWhatStagesRead(t *testing.T) {
 		"training.answers":          {func(r *v1alpha1.Recipe) { r.Training.Answers = v1alpha1.AnswersShuffled }, fromDataset},
 		"evaluation.holdoutPercent": {func(r *v1alpha1.Recipe) { r.Evaluation.HoldoutPercent = 21 }, fromPlan},
 		"evaluation.kinds":          {func(r *v1alpha1.Recipe) { r.Evaluation.Kinds[0].Tasks = 51 }, fromPlan},
-		"evaluation.agent":          {func(r *v1alpha1.Recipe) { r.Evaluation.Agent.MaxSteps = 9 }, fromExperience},
-		"engine":                    {func(r *v1alpha1.Recipe) { r.Engine = v1alpha1.EngineVLLM }, fromModel},
-		"engineDevice":              {func(r *v1alpha1.Recipe) { r.EngineDevice = v1alpha1.DeviceGPU }, "evaluation"},
-		"probeQuestions":            {func(r *v1alpha1.Recipe) { r.ProbeQuestions = 9 }, "evaluation"},
-		"networkIsolation":          {func(r *v1alpha1.Recipe) { r.NetworkIsolation = v1alpha1.NetworkIsolationNotEnforced }, ""},
+		"evaluation.holdout Frontier": {func(r *v1alpha1.Recipe) {
+			r.Evaluation.Holdout, r.Evaluation.HoldoutCommits = v1alpha1.HoldoutFrontier, 60
+		}, "snapshot environment " + fromPlan},
+		"evaluation.holdout Prequential": {func(r *v1alpha1.Recipe) {
+			r.Evaluation.Holdout, r.Evaluation.HoldoutCommits = v1alpha1.HoldoutPrequential, 60
+		}, "evaluation"},
+		"evaluation.agent": {func(r *v1alpha1.Recipe) { r.Evaluation.Agent.MaxSteps = 9 }, fromExperience},
+		"engine":           {func(r *v1alpha1.Recipe) { r.Engine = v1alpha1.EngineVLLM }, fromModel},
+		"engineDevice":     {func(r *v1alpha1.Recipe) { r.EngineDevice = v1alpha1.DeviceGPU }, "evaluation"},
+		"probeQuestions":   {func(r *v1alpha1.Recipe) { r.ProbeQuestions = 9 }, "evaluation"},
+		"networkIsolation": {func(r *v1alpha1.Recipe) { r.NetworkIsolation = v1alpha1.NetworkIsolationNotEnforced }, ""},
 		"pods": {func(r *v1alpha1.Recipe) {
 			r.Pods.Trainer = v1alpha1.PodShape{NodeSelector: map[string]string{"gpu": "a100"}, Env: []v1alpha1.EnvVar{{Name: "A", Value: "b"}}}
 		}, ""},
@@ -95,6 +101,35 @@ func TestKeysFollowWhatStagesRead(t *testing.T) {
 				t.Errorf("changed outputs (-want +got):\n%s", diff)
 			}
 		})
+	}
+}
+
+// What parts the commits that are trained on from those that are not makes another
+// snapshot; with other protocols it plays no part in it.
+func TestKeysFollowTheFrontier(t *testing.T) {
+	const all = "snapshot environment plan experience dataset model evaluation"
+	tests := map[string]struct {
+		change                func(*v1alpha1.Recipe)
+		frontier, prequential string
+	}{
+		"holdoutCommits": {func(r *v1alpha1.Recipe) { r.Evaluation.HoldoutCommits++ }, all, "evaluation"},
+		"include":        {func(r *v1alpha1.Recipe) { r.Repository.Include = []string{"src"} }, all, "plan experience dataset model evaluation"},
+		"another order":  {func(r *v1alpha1.Recipe) { slices.Reverse(r.Repository.Include) }, "", ""},
+		"framework":      {func(r *v1alpha1.Recipe) { r.Environment.Test.Framework = v1alpha1.TestGo }, all, "environment plan experience dataset model evaluation"},
+		"kinds":          {func(r *v1alpha1.Recipe) { r.Evaluation.Kinds[0].Tasks++ }, "plan experience dataset model evaluation", "plan experience dataset model evaluation"},
+	}
+	for name, test := range tests {
+		for holdout, want := range map[v1alpha1.Holdout]string{v1alpha1.HoldoutFrontier: test.frontier, v1alpha1.HoldoutPrequential: test.prequential} {
+			t.Run(name+" with "+string(holdout), func(t *testing.T) {
+				r := recipe()
+				r.Evaluation.Holdout, r.Evaluation.HoldoutCommits = holdout, 60
+				before := pipeline.KeysFor(r, builder.Commit, pipeline.Comparison{})
+				test.change(&r)
+				if diff := cmp.Diff(want, outputs(before, pipeline.KeysFor(r, builder.Commit, pipeline.Comparison{}))); diff != "" {
+					t.Errorf("changed outputs (-want +got):\n%s", diff)
+				}
+			})
+		}
 	}
 }
 

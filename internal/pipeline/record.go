@@ -52,13 +52,20 @@ func (p *planner) readRecord(result contract.StageResult) (*v1alpha1.EvaluationR
 // storable says whether the API server will take a record. One that it refuses
 // would be refused for ever, and the run with it.
 func storable(r v1alpha1.EvaluationRecord) bool {
-	if len(r.Fingerprint) > maxFingerprint || len(r.Protocol) > maxProtocol || len(r.Kinds) > maxKinds ||
+	if len(r.Fingerprint) > maxFingerprint || len(r.Protocol) > maxProtocol ||
 		!storableDigest(r.ServedDigest) || !storableDigest(r.AnchorDigest) || r.Look < 0 || r.Look > maxLook ||
 		!storableCanary(r.Canary) {
 		return false
 	}
+	return storableKinds(r.Kinds) && storableKinds(r.Prequential)
+}
+
+func storableKinds(kinds []v1alpha1.KindRecord) bool {
+	if len(kinds) > maxKinds {
+		return false
+	}
 	seen := map[v1alpha1.KindName]bool{}
-	for _, k := range r.Kinds {
+	for _, k := range kinds {
 		if seen[k.Name] || !slices.Contains(v1alpha1.KindNames, k.Name) || !storableKind(k) {
 			return false
 		}
@@ -75,7 +82,7 @@ func storableDigest(digest string) bool { return digest == "" || contract.ValidD
 
 func storableKind(k v1alpha1.KindRecord) bool {
 	if len(k.Groups) > maxTasks || len(k.GroupNames) > maxGroupNames || len(k.Arms) > maxArms ||
-		len(k.Clusters) > maxTasks || len(k.Fresh) > maxTasks || !freshPattern.MatchString(k.Fresh) {
+		len(k.Clusters) > maxTasks || len(k.Fresh) > maxTasks || !freshPattern.MatchString(k.Fresh) || !storableProtocol(k.Protocol) {
 		return false
 	}
 	if slices.ContainsFunc(k.Clusters, func(number int32) bool { return number < 0 || number > maxCluster }) {
@@ -91,6 +98,10 @@ func storableKind(k v1alpha1.KindRecord) bool {
 		}
 	}
 	return true
+}
+
+func storableProtocol(protocol v1alpha1.Holdout) bool {
+	return protocol == "" || protocol == v1alpha1.HoldoutFrontier || protocol == v1alpha1.HoldoutPrequential
 }
 
 func storableArm(a v1alpha1.ArmRecord) bool {

@@ -529,30 +529,39 @@ func TestRecordThatTheAPIWouldRefuseIsNotStored(t *testing.T) {
 			r.Kinds = []v1alpha1.KindRecord{k}
 		}
 	}
+	later := func(k v1alpha1.KindRecord) func(*v1alpha1.EvaluationRecord) {
+		return func(r *v1alpha1.EvaluationRecord) {
+			k.Name = v1alpha1.KindTestGeneration
+			r.Prequential = []v1alpha1.KindRecord{k}
+		}
+	}
 	arm := v1alpha1.ArmRecord{Name: v1alpha1.ArmAnchor, Successes: "09x", Rollouts: 9, Usage: &v1alpha1.UsageRecord{Episodes: 27, Tokens: 5e9}}
 	tests := map[string]struct {
 		change func(*v1alpha1.EvaluationRecord)
 		stored bool
 	}{
-		"all that is optional":      {kind(v1alpha1.KindRecord{Clusters: []int32{0, 0, 1000000}, Fresh: "010", Arms: []v1alpha1.ArmRecord{arm}}), true},
-		"cluster without a number":  {kind(v1alpha1.KindRecord{Clusters: []int32{-1}}), false},
-		"cluster beyond numbers":    {kind(v1alpha1.KindRecord{Clusters: []int32{1000001}}), false},
-		"too many clusters":         {kind(v1alpha1.KindRecord{Clusters: make([]int32, 10001)}), false},
-		"odd freshness":             {kind(v1alpha1.KindRecord{Fresh: "012"}), false},
-		"more rollouts than digits": {arms(v1alpha1.ArmRecord{Name: v1alpha1.ArmBase, Rollouts: 10}), false},
-		"negative usage":            {arms(v1alpha1.ArmRecord{Name: v1alpha1.ArmBase, Usage: &v1alpha1.UsageRecord{Turns: -1}}), false},
-		"canary":                    {func(r *v1alpha1.EvaluationRecord) { r.Canary = &v1alpha1.CanaryRecord{Solved: 2, Asked: 3} }, true},
-		"canary without questions":  {func(r *v1alpha1.EvaluationRecord) { r.Canary = &v1alpha1.CanaryRecord{} }, false},
-		"anchor is no digest":       {func(r *v1alpha1.EvaluationRecord) { r.AnchorDigest = "x" }, false},
-		"look that was not planned": {func(r *v1alpha1.EvaluationRecord) { r.Look = 9 }, false},
-		"good":                      {arms(v1alpha1.ArmRecord{Name: v1alpha1.ArmBase, Successes: "01x"}), true},
-		"fingerprint too long":      {func(r *v1alpha1.EvaluationRecord) { r.Fingerprint = strings.Repeat("f", 65) }, false},
-		"another model":             {func(r *v1alpha1.EvaluationRecord) { r.CandidateDigest = digest("other") }, false},
-		"unknown kind":              {func(r *v1alpha1.EvaluationRecord) { r.Kinds = []v1alpha1.KindRecord{{Name: "Vibes"}} }, false},
-		"unknown arm":               {arms(v1alpha1.ArmRecord{Name: "best"}), false},
-		"arm twice":                 {arms(v1alpha1.ArmRecord{Name: v1alpha1.ArmBase}, v1alpha1.ArmRecord{Name: v1alpha1.ArmBase}), false},
-		"odd successes":             {arms(v1alpha1.ArmRecord{Name: v1alpha1.ArmBase, Successes: "0-1"}), false},
-		"served is no digest":       {func(r *v1alpha1.EvaluationRecord) { r.ServedDigest = "x" }, false},
+		"all that is optional":       {kind(v1alpha1.KindRecord{Clusters: []int32{0, 0, 1000000}, Fresh: "010", Arms: []v1alpha1.ArmRecord{arm}}), true},
+		"cluster without a number":   {kind(v1alpha1.KindRecord{Clusters: []int32{-1}}), false},
+		"cluster beyond numbers":     {kind(v1alpha1.KindRecord{Clusters: []int32{1000001}}), false},
+		"too many clusters":          {kind(v1alpha1.KindRecord{Clusters: make([]int32, 10001)}), false},
+		"odd freshness":              {kind(v1alpha1.KindRecord{Fresh: "012"}), false},
+		"more rollouts than digits":  {arms(v1alpha1.ArmRecord{Name: v1alpha1.ArmBase, Rollouts: 10}), false},
+		"negative usage":             {arms(v1alpha1.ArmRecord{Name: v1alpha1.ArmBase, Usage: &v1alpha1.UsageRecord{Turns: -1}}), false},
+		"canary":                     {func(r *v1alpha1.EvaluationRecord) { r.Canary = &v1alpha1.CanaryRecord{Solved: 2, Asked: 3} }, true},
+		"canary without questions":   {func(r *v1alpha1.EvaluationRecord) { r.Canary = &v1alpha1.CanaryRecord{} }, false},
+		"anchor is no digest":        {func(r *v1alpha1.EvaluationRecord) { r.AnchorDigest = "x" }, false},
+		"look that was not planned":  {func(r *v1alpha1.EvaluationRecord) { r.Look = 9 }, false},
+		"tasks of later commits":     {later(v1alpha1.KindRecord{Protocol: v1alpha1.HoldoutPrequential}), true},
+		"unknown protocol":           {kind(v1alpha1.KindRecord{Protocol: "Guesses"}), false},
+		"odd tasks of later commits": {later(v1alpha1.KindRecord{Fresh: "x"}), false},
+		"good":                       {arms(v1alpha1.ArmRecord{Name: v1alpha1.ArmBase, Successes: "01x"}), true},
+		"fingerprint too long":       {func(r *v1alpha1.EvaluationRecord) { r.Fingerprint = strings.Repeat("f", 65) }, false},
+		"another model":              {func(r *v1alpha1.EvaluationRecord) { r.CandidateDigest = digest("other") }, false},
+		"unknown kind":               {func(r *v1alpha1.EvaluationRecord) { r.Kinds = []v1alpha1.KindRecord{{Name: "Vibes"}} }, false},
+		"unknown arm":                {arms(v1alpha1.ArmRecord{Name: "best"}), false},
+		"arm twice":                  {arms(v1alpha1.ArmRecord{Name: v1alpha1.ArmBase}, v1alpha1.ArmRecord{Name: v1alpha1.ArmBase}), false},
+		"odd successes":              {arms(v1alpha1.ArmRecord{Name: v1alpha1.ArmBase, Successes: "0-1"}), false},
+		"served is no digest":        {func(r *v1alpha1.EvaluationRecord) { r.ServedDigest = "x" }, false},
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {

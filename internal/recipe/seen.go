@@ -28,6 +28,9 @@ type Seen struct {
 	// components in the trained trajectories; sorted.
 	Tasks    []string `json:"tasks"`
 	Clusters []string `json:"clusters"`
+	// Commits are those whose trees the samples are about; sorted. A model of an
+	// earlier release does not say.
+	Commits []string `json:"commits,omitempty"`
 }
 
 // SeenFact is a fact with the answer that was taught, normalized.
@@ -44,10 +47,11 @@ func ReadSamples(name string) (Seen, int64, error) {
 		return Seen{}, 0, err
 	}
 	defer func() { _ = file.Close() }()
-	facts, tasks, clusters := map[SeenFact]bool{}, map[string]bool{}, map[string]bool{}
+	facts, tasks, clusters, commits := map[SeenFact]bool{}, map[string]bool{}, map[string]bool{}, map[string]bool{}
 	var samples int64
 	err = task.Decode(file, task.DefaultLimits(), func(_ int, sample task.Sample) error {
 		samples++
+		commits[sample.Meta.Commit] = true
 		if sample.Meta.Unit != v1alpha1.UnitRepositoryRecall {
 			tasks[sample.Meta.TaskID] = true
 			clusters[sample.Meta.Cluster] = true
@@ -60,7 +64,7 @@ func ReadSamples(name string) (Seen, int64, error) {
 		}
 		return nil
 	})
-	seen := Seen{Facts: []SeenFact{}, Tasks: sorted(tasks), Clusters: sorted(clusters)}
+	seen := Seen{Facts: []SeenFact{}, Tasks: sorted(tasks), Clusters: sorted(clusters), Commits: sorted(commits)}
 	seen.Facts = slices.AppendSeq(seen.Facts, maps.Keys(facts))
 	slices.SortFunc(seen.Facts, func(a, b SeenFact) int {
 		return strings.Compare(a.ID+"\x00"+a.Answer, b.ID+"\x00"+b.Answer)

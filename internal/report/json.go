@@ -8,7 +8,7 @@ import (
 // Bounds of a report that is read.
 const (
 	maxSize   = 32 << 20
-	maxKinds  = 8
+	maxKinds  = 16
 	maxArms   = 8
 	maxGroups = 26
 	maxLists  = 10000

@@ -12,6 +12,7 @@ import (
 // kindView is a kind as the template shows it.
 type kindView struct {
 	Anchor, Title, Name, Measures, Sampling string
+	Protocol                                string
 	Headline                                string
 	Scores, GroupPlot                       Plot
 	Guess, Majority                         string
@@ -51,7 +52,7 @@ type episodeRow struct{ Model, Episodes, MeanTurns, RightFile, FormatErrors, Emp
 func newKindView(k Kind, anchor string) kindView {
 	v := kindView{
 		Anchor: anchor, Title: title(k), Name: shown(string(k.Name), maxLabel), Measures: shown(k.Measures, MaxText),
-		Sampling: sampling(k.Sampling), Headline: headline(k), Scores: scorePlot(k),
+		Protocol: protocol(k.Protocol), Sampling: sampling(k.Sampling), Headline: headline(k), Scores: scorePlot(k),
 		Guess: optional(k.Guess, percent, ""), Majority: optional(k.Majority, percent, ""),
 		Comparisons: comparisons(k.Comparisons), Effort: efforts(k.Arms), Episodes: episodes(k.Arms),
 	}
@@ -71,6 +72,18 @@ func newKindView(k Kind, anchor string) kindView {
 	}
 	v.addTasks(k)
 	return v
+}
+
+// protocol labels a kind whose tasks are of later commits; empty for others.
+func protocol(of v1alpha1.Holdout) string {
+	switch of {
+	case "":
+		return ""
+	case v1alpha1.HoldoutPrequential:
+		return "Generalisation, protocol Prequential: no model that was asked was trained on the commits of these tasks. The gate does not compare them."
+	default:
+		return "Generalisation, protocol " + shown(string(of), maxLabel) + ": no model that was asked was trained on the commits of these tasks."
+	}
 }
 
 // title names a kind and its variant.

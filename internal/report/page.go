@@ -17,6 +17,7 @@ type page struct {
 	Kinds           []kindView
 	About           []row
 	Holdout         []row
+	Protocol        string
 	Seen            []seenRow
 	Training        []row
 	Provenance      []row
@@ -28,19 +29,19 @@ type row struct{ Name, Value string }
 // verdict is the gate's; Class names its colours.
 type verdict struct{ Word, Class, Reason, Source string }
 
-type seenRow struct{ Model, Facts, Tasks, Clusters string }
+type seenRow struct{ Model, Facts, Tasks, Clusters, Newest string }
 
 func newPage(r Report) page {
 	p := page{
 		Project: projectOf(r.Run.Repository), Commit: shortCommit(r.Run.Commit),
-		Verdict: newVerdict(r.Decision), About: about(r.Run), Holdout: holdout(r.Holdout),
+		Verdict: newVerdict(r.Decision), About: about(r.Run), Holdout: holdout(r.Holdout), Protocol: protocolNote(r.Holdout.Protocol),
 		Training: training(r.Training), Provenance: provenance(r),
 	}
 	for i, k := range r.Kinds {
 		p.Kinds = append(p.Kinds, newKindView(k, fmt.Sprintf("kind-%d", i+1)))
 	}
 	for _, s := range r.Seen {
-		p.Seen = append(p.Seen, seenRow{armTitle(s.Arm), fmt.Sprint(s.Facts), fmt.Sprint(s.Tasks), fmt.Sprint(s.Clusters)})
+		p.Seen = append(p.Seen, seenRow{armTitle(s.Arm), fmt.Sprint(s.Facts), fmt.Sprint(s.Tasks), fmt.Sprint(s.Clusters), cmp.Or(shortCommit(s.Newest), "not known")})
 	}
 	return p
 }
@@ -97,6 +98,14 @@ func holdout(h Holdout) []row {
 		{"Protocol", shown(string(h.Protocol), maxLabel)},
 		{"Share held out", fmt.Sprintf("%d%s%% of the clusters of functions", h.Percent, space)},
 	}
+	if h.Trained != "" {
+		rows = append(rows,
+			row{"Trained on", "commit " + shown(h.Trained, maxLabel)},
+			row{"Kept from training", fmt.Sprintf("all commits after it, of which %d change code and tests", h.Commits)})
+	}
+	if p := h.Prequential; p != nil {
+		rows = append(rows, row{"Served model before its next training", p.sentence()})
+	}
 	for _, reason := range slices.Sorted(maps.Keys(h.Refused)) {
 		rows = append(rows, row{"Held out, but no task", fmt.Sprintf("%d: %s", h.Refused[reason], shown(reason, maxLabel))})
 	}
@@ -104,6 +113,29 @@ func holdout(h Holdout) []row {
 		rows = append(rows, row{"Facts not asked", fmt.Sprintf("%d, which the served model was not taught, or with another answer", h.NotCompared)})
 	}
 	return rows
+}
+
+// sentence says what base and served model were asked of later commits.
+func (p Prequential) sentence() string {
+	if p.NotAsked != "" {
+		return "asked for no task of later commits: " + shown(p.NotAsked, MaxText)
+	}
+	return fmt.Sprintf("asked, with the base model, for tasks of %s after %s, the newest that it was trained on",
+		count(p.Candidates, "commit", "commits"), shown(p.After, maxLabel))
+}
+
+// protocolNote says what a protocol's scores mean.
+func protocolNote(protocol v1alpha1.Holdout) string {
+	switch protocol {
+	case v1alpha1.HoldoutFrontier:
+		return "The protocol Frontier trains on an earlier commit. Kinds that say so have tasks of the commits after it, which no compared model was trained on: these scores are generalisation. " +
+			"All other kinds are of the commit that was trained on, and are not."
+	case v1alpha1.HoldoutPrequential:
+		return "The protocol Prequential compares models as Tasks does, by functions that were held out at one commit: that is not generalisation. " +
+			"Apart from it, the served model and the base model work on tasks of the commits since the served model was trained, which it cannot have seen: these scores are generalisation, and decide nothing, since the candidate may have been trained on these commits."
+	default:
+		return "The protocol Tasks splits the functions of one commit. It says nothing about later commits and is not called generalisation."
+	}
 }
 
 func training(t *Training) []row {

@@ -59,8 +59,11 @@ type Kind struct {
 	// gate compares: it is in no record. Empty for that one.
 	Variant string `json:"variant,omitempty"`
 	// Measures says what the score means.
-	Measures string   `json:"measures"`
-	Sampling Sampling `json:"sampling"`
+	Measures string `json:"measures"`
+	// Protocol is Frontier or Prequential where the tasks are of commits that come after
+	// all that the models were trained on: generalisation. Absent for others.
+	Protocol v1alpha1.Holdout `json:"protocol,omitempty"`
+	Sampling Sampling         `json:"sampling"`
 	// Arms are the models and controls, in the order of the record.
 	Arms []Arm `json:"arms"`
 	// Guess is the score of a random choice among the answers of a question's
@@ -225,6 +228,12 @@ type Holdout struct {
 	// Protocol is that of the API. Tasks splits the functions at one commit, which
 	// says nothing of later commits.
 	Protocol v1alpha1.Holdout `json:"protocol"`
+	// Trained is the commit that the candidate was trained on, where the newest ones
+	// were kept from training: Commits of them that change code and tests.
+	Trained string `json:"trained,omitempty"`
+	Commits int32  `json:"commits,omitempty"`
+	// Prequential is absent with other protocols.
+	Prequential *Prequential `json:"prequential,omitempty"`
 	// Percent of the clusters of functions that are held out.
 	Percent int32 `json:"percent"`
 	// Refused counts candidates of all kinds that are no task, by reason.
@@ -232,6 +241,18 @@ type Holdout struct {
 	// NotCompared counts facts that were not asked because the served model was not
 	// taught them, or was taught another answer.
 	NotCompared int `json:"notCompared,omitempty"`
+}
+
+// Prequential says where the tasks come from that base and served model worked on
+// apart.
+type Prequential struct {
+	// After is the newest commit that the served model was trained on; absent where
+	// that is not known.
+	After string `json:"after,omitempty"`
+	// Candidates are the later commits that were looked at because they may be tasks.
+	Candidates int `json:"candidates"`
+	// NotAsked says why there are no tasks; absent where there are some.
+	NotAsked string `json:"notAsked,omitempty"`
 }
 
 // Seen is what one model was trained on. What its base model has seen before is
@@ -243,6 +264,9 @@ type Seen struct {
 	Facts    int `json:"facts"`
 	Tasks    int `json:"tasks"`
 	Clusters int `json:"clusters"`
+	// Newest is the newest commit of its samples; absent where the branch does not
+	// tell which one that is.
+	Newest string `json:"newest,omitempty"`
 }
 
 // Reused says what became of kept results.

@@ -44,7 +44,7 @@ func sample() Report {
 			BaseModel: "HuggingFaceTB/SmolLM2-135M-Instruct", BaseRevision: "12fd25f", Engine: v1alpha1.EngineTransformers, Device: v1alpha1.DeviceCPU,
 		},
 		Holdout: Holdout{Protocol: v1alpha1.HoldoutTasks, Percent: 20, Refused: map[string]int{"tests pass without the body": 3}, NotCompared: 6},
-		Seen:    []Seen{{v1alpha1.ArmCandidate, 50, 8, 7}, {v1alpha1.ArmServed, 48, 9, 6}},
+		Seen:    []Seen{{v1alpha1.ArmCandidate, 50, 8, 7, "8d2e3f41aa00bb11cc22dd33ee44ff5566778899"}, {v1alpha1.ArmServed, 48, 9, 6, ""}},
 		Training: &Training{
 			Method: v1alpha1.MethodLoRA, Steps: 200, Samples: 158, Tokens: 18211,
 		},

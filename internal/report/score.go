@@ -38,7 +38,7 @@ func newScore(solved, tasks, rollouts int) Score {
 // NewKind returns the scores of a kind's record, with its groups and the
 // comparisons of the candidate. Tasks that did not run count as not solved.
 func NewKind(record v1alpha1.KindRecord) Kind {
-	k := Kind{Name: record.Name, Groups: groupsOf(record)}
+	k := Kind{Name: record.Name, Protocol: record.Protocol, Groups: groupsOf(record)}
 	if record.MajorityPermille > 0 {
 		guess, majority := float64(record.GuessPermille)/10, float64(record.MajorityPermille)/10
 		k.Guess, k.Majority = &guess, &majority
@@ -53,6 +53,9 @@ func NewKind(record v1alpha1.KindRecord) Kind {
 		if a.Name == v1alpha1.ArmCandidate {
 			candidate = a
 		}
+	}
+	if candidate.Name == "" {
+		return k
 	}
 	for _, a := range record.Arms {
 		if a.Name == v1alpha1.ArmBase || a.Name == v1alpha1.ArmServed || a.Name == v1alpha1.ArmAnchor {

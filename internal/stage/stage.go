@@ -12,6 +12,7 @@ import (
 	"github.com/repoexpert/operator/internal/artifact"
 	"github.com/repoexpert/operator/internal/contract"
 	"github.com/repoexpert/operator/internal/sandbox"
+	"github.com/repoexpert/operator/internal/snapshot"
 )
 
 // Env is what a stage runs with. Boxes are nil in stages without a sandbox.
@@ -26,6 +27,20 @@ type Env struct {
 	Log   *slog.Logger
 	// Progress reports how far a long stage is.
 	Progress func(contract.Progress)
+}
+
+// Trained is the commit whose tree is learned: the run's, or an earlier one where
+// the newest commits are kept from training.
+func (e Env) Trained() (string, error) {
+	place, err := e.Store.Path(e.Spec.Keys.Output(v1alpha1.StageFetch))
+	if err != nil {
+		return "", err
+	}
+	frontier, parted, err := snapshot.ReadFrontier(place)
+	if err != nil || !parted {
+		return e.Spec.Commit, err
+	}
+	return frontier.Trained, nil
 }
 
 // Func is a stage. It returns a result with the class Succeeded and a manifest

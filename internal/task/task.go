@@ -158,6 +158,9 @@ type HeldOut struct {
 	Path string `json:"path"`
 	Name string `json:"name"`
 	Text string `json:"text"`
+	// Later says that the text is what a commit after the snapshot adds: the snapshot
+	// does not have it, and no name goes with it.
+	Later bool `json:"later,omitempty"`
 }
 
 // Role of a message.

@@ -116,10 +116,10 @@ type Lengths struct {
 	All      int `json:"all"`
 }
 
-func newCard(env stage.Env, licences []Licence) *Card {
+func newCard(env stage.Env, commit string, licences []Licence) *Card {
 	r := env.Spec.Recipe
 	card := &Card{
-		Schema: CardSchema, Commit: env.Spec.Commit, BaseModel: r.BaseModel.Name, Answers: r.Training.Answers,
+		Schema: CardSchema, Commit: commit, BaseModel: r.BaseModel.Name, Answers: r.Training.Answers,
 		Shards: env.Spec.Shards, Seed: r.Experience.Seed, Licences: licences,
 		Unattributed: map[string]int{}, Secrets: map[string]int{}, Checks: []Check{},
 		Limits: Limits{

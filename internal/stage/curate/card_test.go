@@ -17,7 +17,7 @@ func TestCountsFitTheResult(t *testing.T) {
 	for _, name := range []v1alpha1.UnitName{implementation, design, remembering, "EvolutionaryReplay", "SemanticRuntimeAlignment"} {
 		env.Spec.Recipe.Experience.Units = append(env.Spec.Recipe.Experience.Units, v1alpha1.Unit{Name: name, Samples: 100_000})
 	}
-	card := newCard(env, nil)
+	card := newCard(env, env.Spec.Commit, nil)
 	n := 0
 	for _, code := range slices.Sorted(maps.Keys(meanings)) {
 		n++

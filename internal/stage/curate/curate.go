@@ -57,7 +57,7 @@ func (s Stage) Run(ctx context.Context, env stage.Env) (contract.StageResult, er
 	if err != nil {
 		return contract.StageResult{}, err
 	}
-	card := newCard(env, p.licences)
+	card := newCard(env, p.commit, p.licences)
 	samples, err := readShards(env, p, card)
 	if err != nil {
 		return contract.StageResult{}, err
@@ -247,7 +247,7 @@ func seal(env stage.Env, p *plan, kept []task.Sample, card *Card) (contract.Stag
 		task.WriteFile(filepath.Join(draft.Path(), DatasetFile), kept),
 		writeJSON(filepath.Join(draft.Path(), CardData), card),
 		os.WriteFile(filepath.Join(draft.Path(), CardFile), text, 0o640),
-		writeJSON(filepath.Join(draft.Path(), ExclusionFile), p.exclusion(env.Spec.Commit)),
+		writeJSON(filepath.Join(draft.Path(), ExclusionFile), p.exclusion()),
 	)
 	if err != nil {
 		return contract.StageResult{}, errors.Join(fmt.Errorf("writing the data set: %w", err), draft.Discard())

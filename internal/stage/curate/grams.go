@@ -31,7 +31,8 @@ const (
 type heldOutGrams map[int]map[uint64]bool
 
 // gramsOf counts each run in the held-out texts and in the whole tree, which
-// holds those texts once: a run that the tree has more often is public.
+// holds those texts once, and those of later commits not at all: a run that the
+// tree has more often is public.
 func gramsOf(heldOut []task.HeldOut, tree *snapshot.Snapshot) (heldOutGrams, error) {
 	balance := countHeldOut(outermost(heldOut))
 	for _, file := range tree.Files() {
@@ -66,13 +67,17 @@ func gramsOf(heldOut []task.HeldOut, tree *snapshot.Snapshot) (heldOutGrams, err
 // countHeldOut counts the telling runs of held-out texts by length.
 func countHeldOut(heldOut []task.HeldOut) map[int]map[uint64]int {
 	counts := map[int]map[uint64]int{}
-	add := func(length int, run uint64) {
-		if counts[length] == nil {
-			counts[length] = map[uint64]int{}
-		}
-		counts[length][run]++
-	}
 	for _, held := range heldOut {
+		inTree := 1
+		if held.Later {
+			inTree = 0
+		}
+		add := func(length int, run uint64) {
+			if counts[length] == nil {
+				counts[length] = map[uint64]int{}
+			}
+			counts[length][run] += inTree
+		}
 		hashes := hashWords(held.Text)
 		if length := min(len(hashes), gramWords); length >= shortestBody {
 			for run := range runs(hashes, length) {

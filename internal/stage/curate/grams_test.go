@@ -89,6 +89,15 @@ func TestDecontamination(t *testing.T) {
 		"text that was held out at another commit": {
 			sample: played(run(5, 13)), change: func(w *world) { delete(w.tree, "lib/vault.py") }, dropped: true,
 		},
+		"what a later commit adds": {
+			sample: played(laterBody), dropped: true, change: func(w *world) { w.later(laterBody) },
+		},
+		"what a later commit adds and the tree has once": {
+			sample: played(laterBody), change: func(w *world) { w.later(laterBody); w.add("README.md", laterBody) },
+		},
+		"a name that a later commit adds": {
+			sample: played("Use ring_of_later_keys."), dropped: true, named: true, change: func(w *world) { w.later("ring_of_later_keys = 1\n") },
+		},
 		"a held-out function in a held-out function": {
 			sample: played(run(5, 13)), change: func(w *world) { w.nest() }, dropped: true,
 		},
@@ -129,6 +138,14 @@ func (w *world) add(path, content string) { w.tree[path] = &fstest.MapFile{Data:
 func (w *world) hold(body string) {
 	w.add("lib/ring.py", "def teeth(ring):\n"+body)
 	w.heldOut = append(w.heldOut, task.HeldOut{ID: "mask-e6", Path: "lib/ring.py", Name: "teeth", Text: body})
+}
+
+// laterBody is text of a commit after the snapshot.
+const laterBody = "for key in ring.keys: door.turn(key, slowly, until=open, else_try=next, limit=three, noise=none)"
+
+// later holds out what a commit after the snapshot adds.
+func (w *world) later(text string) {
+	w.heldOut = append(w.heldOut, task.HeldOut{ID: "fix-e7", Path: "lib/ring.py", Text: text, Later: true})
 }
 
 // numbered is a text as cat -n prints it.

@@ -47,7 +47,7 @@ func drawMixture(t *rapid.T) mixture {
 func (m mixture) order() ([]task.Sample, *Card) {
 	var env stage.Env
 	env.Spec.Recipe.Experience.Units = []v1alpha1.Unit{{Name: implementation}, {Name: design}, {Name: remembering}}
-	card := newCard(env, nil)
+	card := newCard(env, env.Spec.Commit, nil)
 	return order(slices.Clone(m.samples), m.questions, m.batch, m.seed, card), card
 }
 

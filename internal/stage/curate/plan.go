@@ -59,9 +59,13 @@ func loadPlan(env stage.Env) (*plan, error) {
 	if err != nil {
 		return nil, err
 	}
+	trained, err := env.Trained()
+	if err != nil {
+		return nil, err
+	}
 	r := env.Spec.Recipe
 	p := &plan{
-		commit: env.Spec.Commit, seed: uint64(r.Experience.Seed), batch: int(max(1, r.Training.BatchSize)),
+		commit: trained, seed: uint64(r.Experience.Seed), batch: int(max(1, r.Training.BatchSize)),
 		units: map[v1alpha1.UnitName]bool{}, clusters: map[v1alpha1.UnitName]map[string]string{}, byID: map[string]recall.Question{},
 		commits: map[string]string{}, provenance: task.ProvenanceScripted,
 		heldOutTasks: map[string]bool{}, heldOutClusters: map[string]bool{}, fileShare: map[string]float64{},
@@ -166,10 +170,12 @@ type Exclusion struct {
 	Clusters  []string `json:"clusters"`
 }
 
-func (p *plan) exclusion(commit string) Exclusion {
+func (p *plan) exclusion() Exclusion {
 	functions, clusters := map[string]bool{}, map[string]bool{}
 	for _, held := range p.heldOut {
-		functions[held.ID] = true
+		if !held.Later {
+			functions[held.ID] = true
+		}
 	}
 	for _, mask := range p.masks {
 		if mask.Side == task.SideEvaluation {
@@ -177,5 +183,5 @@ func (p *plan) exclusion(commit string) Exclusion {
 			clusters[mask.Cluster] = true
 		}
 	}
-	return Exclusion{Commit: commit, Functions: sorted(functions), Clusters: sorted(clusters)}
+	return Exclusion{Commit: p.commit, Functions: sorted(functions), Clusters: sorted(clusters)}
 }

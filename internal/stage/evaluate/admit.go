@@ -14,6 +14,7 @@ const (
 	refusedGold     = "tests fail with the known answer"
 	refusedFlaky    = "graded differently in another run"
 	refusedMask     = "cannot be masked"
+	refusedTree     = "the commit's own tree cannot be tested"
 	refusedText     = "nothing tells of it that does not give it away"
 )
 

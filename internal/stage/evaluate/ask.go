@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"sync"
 
 	"golang.org/x/sync/errgroup"
@@ -28,7 +29,9 @@ func (e *evaluation) ask(ctx context.Context) error {
 			return err
 		}
 		for _, a := range e.arms {
-			e.restore(k, a)
+			if k.asks(a.name) {
+				e.restore(k, a)
+			}
 		}
 	}
 	models := make([]engine.Model, 0, len(e.arms))
@@ -147,6 +150,7 @@ func (e *evaluation) chat(who arm, sampling v1alpha1.Sampling, maxTokens int32) 
 
 // askKind lets arms that one server holds take turns at what is left to try.
 func (e *evaluation) askKind(ctx context.Context, k *asked, arms []arm) error {
+	arms = slices.DeleteFunc(slices.Clone(arms), func(a arm) bool { return !k.asks(a.name) })
 	tasks, sentinel := k.tasks(), e.sentinel(k)
 	list := steps(e.fingerprint()+k.title(), arms, len(tasks), k.rollouts,
 		func(a arm, task int) int { return k.have[k.tried(a.name, tasks[task].id)] },

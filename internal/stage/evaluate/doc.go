@@ -23,6 +23,12 @@
 // TestGeneration asks for the test that shows it, FeatureImplementation takes back
 // what a commit added.
 //
+// With the protocol Frontier the last three are what commits after the one that is
+// trained on did, each on the commit's own tree. With Prequential such tasks of the
+// commits after the one that the served model was trained on are asked of it and of
+// the base model, apart from what is compared. Either way a commit gives a task only
+// if it comes after all that any asked model was trained on.
+//
 // A candidate is a task only if tests notice what is broken, what an agent sees of
 // them passes, and the known answer is graded as right and none as wrong three
 // times. These grades, by the same calls as a model's, are arms of the record: all

@@ -29,6 +29,9 @@ const (
 type episodes struct {
 	evaluation *evaluation
 	label      v1alpha1.KindName
+	// variant as in asked; protocol as in the record.
+	variant  string
+	protocol v1alpha1.Holdout
 	// measures says what the score means.
 	measures string
 	jobs     []job
@@ -47,12 +50,17 @@ type job struct {
 	gold, noop attempt
 	// right are the files that the known answer changes.
 	right []string
-	// task is what tests grade on one tree; nil where something else does.
-	task *grading.Task
+	// task is what tests grade on one tree; nil where something else does. grader is
+	// the tree's, commit the tree's own one, empty for the snapshot.
+	task   *grading.Task
+	grader *grading.Grader
+	commit string
 }
 
 // head implements kind.
-func (k *episodes) head() v1alpha1.KindRecord { return v1alpha1.KindRecord{Name: k.label} }
+func (k *episodes) head() v1alpha1.KindRecord {
+	return v1alpha1.KindRecord{Name: k.label, Protocol: k.protocol}
+}
 
 // tasks implements kind.
 func (k *episodes) tasks() []item {
@@ -89,7 +97,7 @@ func (k *episodes) admit(ctx context.Context, j *job, gold string) (reason strin
 	if k.evaluation.previous == nil {
 		return j.admit(ctx, gold)
 	}
-	j.gold, j.noop, _ = k.evaluation.again(k.label, j.id)
+	j.gold, j.noop, _ = k.evaluation.again(k.label, k.variant, j.id)
 	return "", nil
 }
 
@@ -99,7 +107,7 @@ func (k *episodes) candidate(id string) bool {
 	if k.evaluation.previous == nil {
 		return true
 	}
-	_, _, asked := k.evaluation.again(k.label, id)
+	_, _, asked := k.evaluation.again(k.label, k.variant, id)
 	return asked
 }
 
@@ -166,39 +174,47 @@ func (k *episodes) describe(r *report.Kind) {
 	}
 }
 
-// offer is a held-out piece of the plan that may become a task.
+// offer is a held-out piece of code that may become a task.
 type offer struct {
 	id string
-	// clusters that must all be held out from every trained arm; the first is the
-	// task's own.
-	clusters []string
+	// cluster is the task's own.
+	cluster string
+	// held says that no trained model that is asked saw it, or what gives it away.
+	held bool
 	// build makes the task, or says why there is none.
 	build func(*episodes, *tools) (job, string, error)
 }
 
-// chooseEpisodes takes the offers, in their order, that are tasks, as many as are
-// wanted.
-func (e *evaluation) chooseEpisodes(ctx context.Context, wanted v1alpha1.EvaluationKind, measures string, offers []offer) (kind, error) {
+// chooseEpisodes takes the offers that are tasks, as many as are wanted.
+func (e *evaluation) chooseEpisodes(ctx context.Context, wanted v1alpha1.EvaluationKind, k *episodes, offers []offer) (kind, error) {
 	t, err := e.toolsOf(ctx)
 	if err != nil {
 		return nil, err
 	}
-	k := &episodes{evaluation: e, label: wanted.Name, measures: measures, refusals: map[string]int{}}
+	k.evaluation, k.label, k.refusals = e, wanted.Name, map[string]int{}
+	if err := k.take(t, int(wanted.Tasks), offers); err != nil {
+		return nil, err
+	}
+	return k, enough(wanted, len(k.jobs), k.why())
+}
+
+// take takes the offers, in their order, that are tasks, at most limit.
+func (k *episodes) take(t *tools, limit int, offers []offer) (err error) {
 	for _, o := range offers {
-		if len(k.jobs) == int(wanted.Tasks) {
-			break
+		if len(k.jobs) == limit {
+			return nil
 		}
 		if !k.candidate(o.id) {
 			continue
 		}
 		j, reason := job{}, refusedSeen
-		if e.heldOut(o.id, o.clusters...) {
+		if o.held {
 			if j, reason, err = o.build(k, t); err != nil {
-				return nil, fmt.Errorf("admit task %s: %w", o.id, err)
+				return fmt.Errorf("admit task %s: %w", o.id, err)
 			}
 		}
-		j.cluster = o.clusters[0]
+		j.cluster = o.cluster
 		k.add(j, reason)
 	}
-	return k, enough(wanted, len(k.jobs), k.why())
+	return nil
 }

@@ -55,6 +55,7 @@ func (s Stage) Run(ctx context.Context, env stage.Env) (contract.StageResult, er
 	if err != nil {
 		return contract.StageResult{}, err
 	}
+	defer func() { _ = e.close() }() // read only
 	if err := e.ask(ctx); err != nil {
 		return contract.StageResult{}, err
 	}

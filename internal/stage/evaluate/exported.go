@@ -29,12 +29,12 @@ func (e *evaluation) exported() (export.Tasks, error) {
 			if j.task == nil {
 				continue
 			}
-			edits, err := e.tools.grader.AgentEdits(*j.task)
+			edits, err := j.grader.AgentEdits(*j.task)
 			if err != nil {
 				return tasks, fmt.Errorf("the tree of task %s: %w", j.id, err)
 			}
 			tasks.Tasks = append(tasks.Tasks, export.Task{
-				Kind: played.label, ID: j.id, Instruction: j.text, Edits: edits, Gold: j.task.Gold(),
+				Kind: played.label, ID: j.id, Commit: j.commit, Instruction: j.text, Edits: edits, Gold: j.task.Gold(),
 				FailToPass: j.task.FailToPass, PassToPass: j.task.PassToPass,
 			})
 		}

@@ -9,6 +9,7 @@ import (
 
 	"github.com/repoexpert/operator/api/v1alpha1"
 	"github.com/repoexpert/operator/internal/export"
+	"github.com/repoexpert/operator/internal/grading"
 	"github.com/repoexpert/operator/internal/language/python"
 	"github.com/repoexpert/operator/internal/snapshot"
 )
@@ -33,7 +34,7 @@ func (w *world) checkExport(folder string) {
 		w.t.Fatal(err)
 	}
 	out := filepath.Join(w.t.TempDir(), "harbor")
-	if err := export.Harbor(w.t.Context(), out, tasks, source, export.Commands(v1alpha1.TestPytest, python.New().Dialect())); err != nil {
+	if err := export.Harbor(w.t.Context(), out, tasks, func(string) (grading.Source, error) { return source, nil }, export.Commands(v1alpha1.TestPytest, python.New().Dialect())); err != nil {
 		w.t.Fatal(err)
 	}
 	exported, err := export.InstanceID(tasks.Tasks[0].Kind, tasks.Tasks[0].ID)

@@ -5,50 +5,46 @@ import (
 	"fmt"
 	"strings"
 
-	"github.com/repoexpert/operator/api/v1alpha1"
 	"github.com/repoexpert/operator/internal/agent"
 	"github.com/repoexpert/operator/internal/language"
+	"github.com/repoexpert/operator/internal/owntree"
 	"github.com/repoexpert/operator/internal/task"
 )
 
-const (
-	measuresFeatures = "what commits added in held-out functions, implemented by an agent from a description and graded by the commits' tests"
-	// maxHeader bounds the header of one definition in a description, in bytes.
-	maxHeader = 2000
-)
+// maxHeader bounds the header of one definition in a description, in bytes.
+const maxHeader = 2000
 
-// chooseFeatures is the kind FeatureImplementation: the agent gets the snapshot
-// without what a commit added, the commit's words, and what others call it by.
-func (e *evaluation) chooseFeatures(ctx context.Context, wanted v1alpha1.EvaluationKind) (kind, error) {
-	return e.chooseReplays(ctx, wanted, measuresFeatures, func(k *episodes, t *tools, replay task.Replay) (job, string, error) {
-		missing, err := t.taskOf(replay)
-		if err != nil {
-			return job{}, "", err
-		}
-		checked, reason, err := prepared(ctx, t.grader, missing, t.grader.CheckAbsent)
-		if err != nil || reason != "" {
-			return job{}, reason, err
-		}
-		j := repairing(t.grader, checked)
-		if j.text, err = t.feature(replay); err != nil {
-			return job{}, "", err
-		}
-		j.fresh = t.taskIsFresh(checked)
-		reason, err = k.admit(ctx, &j, checked.Gold())
-		return j, reason, err
-	})
+// feature is a task of FeatureImplementation: the agent gets the tree without what a
+// commit added, the commit's words, and what others call it by.
+func (k *episodes) feature(ctx context.Context, t *tools, replay task.Replay) (job, string, error) {
+	missing, err := t.broken(ctx, replay)
+	if err != nil || missing.reason != "" {
+		return job{}, missing.reason, err
+	}
+	grader := missing.Grader
+	checked, reason, err := prepared(ctx, grader, missing.task, grader.CheckAbsent)
+	if err != nil || reason != "" {
+		return job{}, reason, err
+	}
+	j := repairing(grader, checked)
+	j.commit, j.fresh = missing.commit, t.isFresh(missing)
+	if j.text, err = description(missing.Ground, replay); err != nil {
+		return job{}, "", err
+	}
+	reason, err = k.admit(ctx, &j, checked.Gold())
+	return j, reason, err
 }
 
-// feature describes what a replay takes back: for each definition, and each that is
+// description says of what a replay takes back: for each definition, and each that is
 // directly in it, name, file, and header with documentation.
-func (t *tools) feature(replay task.Replay) (string, error) {
+func description(g owntree.Ground, replay task.Replay) (string, error) {
 	var parts []string
 	for _, added := range replay.Adds {
-		content, err := t.snapshot.Read(added.Path)
+		content, err := g.Tree.Read(added.Path)
 		if err != nil {
 			return "", err
 		}
-		for _, module := range t.inventory.Modules {
+		for _, module := range g.Inventory.Modules {
 			if module.Path != added.Path {
 				continue
 			}

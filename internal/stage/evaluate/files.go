@@ -74,6 +74,9 @@ func (e *evaluation) taskRecords() []taskRecord {
 // records are an arm's lines of the kind.
 func (k *asked) records(name v1alpha1.ArmName) []taskRecord {
 	var records []taskRecord
+	if !k.asks(name) {
+		return nil
+	}
 	for i, t := range k.tasks() {
 		for rollout, a := range k.attempts[name][i] {
 			records = append(records, taskRecord{

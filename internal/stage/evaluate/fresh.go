@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"path/filepath"
 
+	"github.com/repoexpert/operator/api/v1alpha1"
 	"github.com/repoexpert/operator/internal/grading"
 	"github.com/repoexpert/operator/internal/history"
 	"github.com/repoexpert/operator/internal/language"
@@ -21,9 +22,9 @@ type past struct {
 	tree       *history.Tree
 }
 
-// openPast opens the served commit in the snapshot's history. Where that does not
-// reach back so far, nothing is known to have changed.
-func (e *evaluation) openPast(ctx context.Context, place string) (past, error) {
+// openPast opens the commit that the served model was trained on in the snapshot's
+// history. Where that does not reach back so far, nothing is known to have changed.
+func (e *evaluation) openPast(ctx context.Context, place string, c *commits) (past, error) {
 	served := e.env.Spec.Served
 	if served == nil {
 		return past{}, nil
@@ -32,9 +33,15 @@ func (e *evaluation) openPast(ctx context.Context, place string) (past, error) {
 	if err != nil {
 		return past{}, fmt.Errorf("open the snapshot's history: %w", err)
 	}
-	tree, err := repository.Tree(ctx, served.Commit)
+	commit := served.Commit
+	if c != nil {
+		if newer, told := newerThan(c.line, e.trainedOn(v1alpha1.ArmServed)); told {
+			commit = c.line[newer]
+		}
+	}
+	tree, err := repository.Tree(ctx, commit)
 	if err != nil {
-		e.env.Log.Warn("no task counts as changed since the served commit", "commit", served.Commit, "cause", err.Error())
+		e.env.Log.Warn("no task counts as changed since the served commit", "commit", commit, "cause", err.Error())
 		return past{}, repository.Close()
 	}
 	return past{repository: repository, tree: tree}, nil
@@ -61,16 +68,20 @@ func (t *tools) maskIsFresh(m grading.Masked) bool {
 	return t.past.changed(m.Mask.Path, language.Text(m.Original(), m.Definition.StartLine, m.Definition.EndLine))
 }
 
-// taskIsFresh says whether a function in which something is broken changed since
-// the served commit; outside of functions, the lines themselves.
-func (t *tools) taskIsFresh(broken grading.Task) bool {
-	for _, path := range broken.Paths() {
-		for _, hunk := range patch.Hunks(broken.Fixed[path], broken.Broken[path]) {
+// isFresh says whether a function in which something is broken changed since the
+// served commit; outside of functions, the lines themselves. What a later commit did
+// is not fresh: no model has learned it.
+func (t *tools) isFresh(b broken) bool {
+	if b.commit != "" {
+		return false
+	}
+	for _, path := range b.task.Paths() {
+		for _, hunk := range patch.Hunks(b.task.Fixed[path], b.task.Broken[path]) {
 			lines := hunk.Lines
-			if place, found := t.routes.Around(path, lines); found {
+			if place, found := t.Routes.Around(path, lines); found {
 				lines = task.Lines{Start: place.Definition.StartLine, End: place.Definition.EndLine}
 			}
-			if t.past.changed(path, language.Text(broken.Fixed[path], lines.Start, lines.End)) {
+			if t.past.changed(path, language.Text(b.task.Fixed[path], lines.Start, lines.End)) {
 				return true
 			}
 		}

@@ -73,9 +73,9 @@ func (e *evaluation) checkLook() error {
 // again returns the grades by which a task was admitted at the look before. asked
 // is false for a candidate that was none of its tasks: later looks choose no
 // others.
-func (e *evaluation) again(kind v1alpha1.KindName, id string) (gold, noop attempt, asked bool) {
-	golden := e.previous.attempts[tried{kind, "", v1alpha1.ArmGold, id}]
-	empty := e.previous.attempts[tried{kind, "", v1alpha1.ArmNoop, id}]
+func (e *evaluation) again(kind v1alpha1.KindName, variant, id string) (gold, noop attempt, asked bool) {
+	golden := e.previous.attempts[tried{kind, variant, v1alpha1.ArmGold, id}]
+	empty := e.previous.attempts[tried{kind, variant, v1alpha1.ArmNoop, id}]
 	if len(golden) == 0 || len(empty) == 0 {
 		return attempt{}, attempt{}, false
 	}

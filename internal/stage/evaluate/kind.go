@@ -2,6 +2,7 @@ package evaluate
 
 import (
 	"context"
+	"slices"
 
 	"github.com/repoexpert/operator/api/v1alpha1"
 	"github.com/repoexpert/operator/internal/report"
@@ -57,12 +58,19 @@ type asked struct {
 	kind
 	// variant tells apart what is reported beside a kind of the record; empty for that.
 	variant string
+	// only are the models that are asked; nil asks all.
+	only []v1alpha1.ArmName
 	// rollouts is how often a model tries each task.
 	rollouts int
 	// attempts by arm, task and rollout; have is how many of them an earlier
 	// evaluation gave.
 	attempts map[v1alpha1.ArmName][][]attempt
 	have     map[tried]int
+}
+
+// asks says whether an arm has results: a model that is asked, or a control.
+func (k *asked) asks(name v1alpha1.ArmName) bool {
+	return k.only == nil || slices.Contains(k.only, name) || name == v1alpha1.ArmGold || name == v1alpha1.ArmNoop
 }
 
 // tried identifies what an arm was asked.
@@ -103,9 +111,9 @@ func (k *asked) scored() int {
 var choosers = map[v1alpha1.KindName]func(*evaluation, context.Context, v1alpha1.EvaluationKind) (kind, error){
 	v1alpha1.KindCodebaseQA:               (*evaluation).chooseQuestions,
 	v1alpha1.KindContextualImplementation: (*evaluation).chooseMasks,
-	v1alpha1.KindIssueResolution:          (*evaluation).chooseIssues,
-	v1alpha1.KindTestGeneration:           (*evaluation).chooseTests,
-	v1alpha1.KindFeatureImplementation:    (*evaluation).chooseFeatures,
+	v1alpha1.KindIssueResolution:          (*evaluation).chooseReplays,
+	v1alpha1.KindTestGeneration:           (*evaluation).chooseReplays,
+	v1alpha1.KindFeatureImplementation:    (*evaluation).chooseReplays,
 }
 
 // chooseKinds chooses the tasks of all kinds that the recipe names.
@@ -125,6 +133,9 @@ func (e *evaluation) chooseKinds(ctx context.Context) error {
 		return stage.Fail(v1alpha1.FailureConfiguration, nil, "evaluation.kinds is empty: name at least one kind")
 	}
 	if err := e.chooseVariants(ctx); err != nil {
+		return err
+	}
+	if err := e.choosePrequential(ctx); err != nil {
 		return err
 	}
 	return e.checkLook()

@@ -30,6 +30,11 @@ type evaluation struct {
 	reused map[v1alpha1.ArmName]*reused
 	// tools are nil until a kind asks for them.
 	tools *tools
+	// trained is the commit that the candidate's run learned.
+	trained string
+	// prequential says what the served model was asked of later commits; nil with
+	// other protocols.
+	prequential *report.Prequential
 	// seen is what the trained models were trained on.
 	seen map[v1alpha1.ArmName]recipe.Seen
 	// training is how the candidate was made, nil where its manifest does not say.
@@ -44,6 +49,9 @@ func (s Stage) prepare(ctx context.Context, env stage.Env) (*evaluation, error) 
 		seen: map[v1alpha1.ArmName]recipe.Seen{}, progress: meter{report: env.Progress},
 	}
 	var err error
+	if e.trained, err = env.Trained(); err != nil {
+		return nil, err
+	}
 	if e.server, err = engine.For(env.Spec.Recipe.Engine); err != nil {
 		return nil, stage.Fail(v1alpha1.FailureConfiguration, nil, "%v", err)
 	}
@@ -59,6 +67,14 @@ func (s Stage) prepare(ctx context.Context, env stage.Env) (*evaluation, error) 
 		err = errors.Join(err, e.tools.past.close())
 	}
 	return e, err
+}
+
+// close ends what tasks on trees of commits are read from.
+func (e *evaluation) close() error {
+	if e.tools == nil {
+		return nil
+	}
+	return e.tools.commits.close()
 }
 
 // profile bounds an agent's episode.

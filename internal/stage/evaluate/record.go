@@ -5,7 +5,6 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
-	"fmt"
 	"slices"
 	"strings"
 
@@ -18,7 +17,7 @@ func (e *evaluation) record() v1alpha1.EvaluationRecord {
 	spec := e.env.Spec
 	record := v1alpha1.EvaluationRecord{
 		Fingerprint:     e.fingerprint(),
-		Protocol:        fmt.Sprintf("%s: held-out functions; CodebaseQA: %s", holdout(spec.Recipe.Evaluation.Holdout), recall.ScoreLabel),
+		Protocol:        protocols[e.holdout()],
 		CandidateDigest: spec.Inputs[spec.Keys.Output(v1alpha1.StageTrain)],
 		Look:            spec.Look,
 	}
@@ -29,18 +28,21 @@ func (e *evaluation) record() v1alpha1.EvaluationRecord {
 		record.AnchorDigest = spec.Anchor.ModelDigest
 	}
 	for _, k := range e.kinds {
-		if k.variant == "" {
+		switch k.variant {
+		case "":
 			record.Kinds = append(record.Kinds, k.record(e.armNames()))
+		case prequential:
+			record.Prequential = append(record.Prequential, k.record(e.armNames()))
 		}
 	}
 	return record
 }
 
-func holdout(h v1alpha1.Holdout) v1alpha1.Holdout {
-	if h == "" {
-		return v1alpha1.HoldoutTasks
-	}
-	return h
+// protocols say, within the bounds of the record, what each kind's tasks are of.
+var protocols = map[v1alpha1.Holdout]string{
+	v1alpha1.HoldoutTasks:       "Tasks: held-out functions; CodebaseQA: " + recall.ScoreLabel,
+	v1alpha1.HoldoutFrontier:    "Frontier: later commits; ContextualImplementation: held-out functions; CodebaseQA: " + recall.ScoreLabel,
+	v1alpha1.HoldoutPrequential: "Prequential: Tasks, held-out functions, and apart later commits; CodebaseQA: " + recall.ScoreLabel,
 }
 
 // armNames are the models, then the controls.
@@ -65,6 +67,9 @@ func (k *asked) record(arms []v1alpha1.ArmName) v1alpha1.KindRecord {
 	}
 	record.Clusters, record.Fresh = clustersOf(k.tasks()[:scored]), freshOf(k.tasks()[:scored])
 	for _, name := range arms {
+		if !k.asks(name) {
+			continue
+		}
 		record.Arms = append(record.Arms, armRecord(name, k.attempts[name][:scored]))
 	}
 	return record

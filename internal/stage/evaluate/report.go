@@ -42,7 +42,7 @@ func (e *evaluation) report() report.Report {
 			BaseModel: spec.Recipe.BaseModel.Name, BaseRevision: spec.Recipe.BaseModel.Revision,
 			Engine: spec.Recipe.Engine, Device: spec.Recipe.EngineDevice,
 		},
-		Holdout:  report.Holdout{Protocol: holdout(spec.Recipe.Evaluation.Holdout), Percent: spec.Recipe.Evaluation.HoldoutPercent},
+		Holdout:  e.heldOutOf(),
 		Training: e.training, Record: e.record(),
 	}
 	for _, a := range e.arms {
@@ -50,7 +50,9 @@ func (e *evaluation) report() report.Report {
 			r.Reused = append(r.Reused, report.Reused{Arm: a.name, AskedAgain: found.askedAgain, Drifted: found.drifted})
 		}
 		if seen, trained := e.seen[a.name]; trained {
-			r.Seen = append(r.Seen, report.Seen{Arm: a.name, Facts: len(seen.Facts), Tasks: len(seen.Tasks), Clusters: len(seen.Clusters)})
+			r.Seen = append(r.Seen, report.Seen{
+				Arm: a.name, Facts: len(seen.Facts), Tasks: len(seen.Tasks), Clusters: len(seen.Clusters), Newest: e.newestOf(a.name),
+			})
 		}
 	}
 	if spec.Served != nil {
@@ -60,15 +62,43 @@ func (e *evaluation) report() report.Report {
 		if q, closedBook := k.kind.(*questions); closedBook {
 			r.Holdout.NotCompared = q.notCompared
 		}
+		r.Kinds = append(r.Kinds, k.report(k.record(e.armNames())))
+		if k.variant != "" {
+			continue
+		}
 		for reason, n := range k.refused() {
 			if r.Holdout.Refused == nil {
 				r.Holdout.Refused = map[string]int{}
 			}
 			r.Holdout.Refused[reason] += n
 		}
-		r.Kinds = append(r.Kinds, k.report(k.record(e.armNames())))
 	}
 	return r
+}
+
+// heldOutOf is what was kept from training, and by which protocol.
+func (e *evaluation) heldOutOf() report.Holdout {
+	wanted := e.env.Spec.Recipe.Evaluation
+	h := report.Holdout{Protocol: e.holdout(), Percent: wanted.HoldoutPercent, Prequential: e.prequential}
+	if h.Protocol == v1alpha1.HoldoutFrontier {
+		h.Commits, h.Trained = wanted.HoldoutCommits, e.trained
+	}
+	return h
+}
+
+// newestOf is the newest commit that a model was trained on; empty where the branch
+// does not tell.
+func (e *evaluation) newestOf(name v1alpha1.ArmName) string {
+	trained := e.trainedOn(name)
+	if run := e.runOf(name); slices.Contains(trained, run) {
+		return run
+	}
+	if e.tools != nil && e.tools.commits != nil {
+		if newer, told := newerThan(e.tools.commits.line, trained); told {
+			return e.tools.commits.line[newer]
+		}
+	}
+	return ""
 }
 
 // readTraining reads from the candidate's manifest how it was trained; nil where

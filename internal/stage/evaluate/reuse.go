@@ -134,6 +134,9 @@ func (e *evaluation) keepResults() error {
 // complete says whether kept results hold all rollouts that there are now.
 func (e *evaluation) complete(a arm, found *reused) bool {
 	for _, k := range e.kinds {
+		if !k.asks(a.name) {
+			continue
+		}
 		for _, t := range k.tasks() {
 			if len(found.attempts[k.tried(a.name, t.id)]) < k.rollouts {
 				return false

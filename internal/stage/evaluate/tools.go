@@ -10,6 +10,7 @@ import (
 	"github.com/repoexpert/operator/api/v1alpha1"
 	"github.com/repoexpert/operator/internal/grading"
 	"github.com/repoexpert/operator/internal/language"
+	"github.com/repoexpert/operator/internal/owntree"
 	"github.com/repoexpert/operator/internal/snapshot"
 	"github.com/repoexpert/operator/internal/stage"
 	"github.com/repoexpert/operator/internal/symptom"
@@ -18,12 +19,12 @@ import (
 
 // tools are what executable tasks are made and graded with.
 type tools struct {
-	grader    *grading.Grader
-	snapshot  *snapshot.Snapshot
-	inventory *language.Inventory
-	routes    *symptom.Routes
+	// Ground is the snapshot.
+	owntree.Ground
 	// past is what the served model learned.
 	past past
+	// commits are nil where the protocol takes no tasks from them.
+	commits *commits
 	// bugs that were looked at, by id: two kinds work on the same ones.
 	bugs map[string]bug
 }
@@ -58,16 +59,21 @@ func (e *evaluation) toolsOf(ctx context.Context) (*tools, error) {
 	if err != nil {
 		return nil, err
 	}
-	t := &tools{bugs: map[string]bug{}}
-	if t.snapshot, err = snapshot.Open(place); err != nil {
+	tree, err := snapshot.Open(place)
+	if err != nil {
 		return nil, fmt.Errorf("open the snapshot: %w", err)
 	}
-	config := grading.Config{Box: e.env.Grader, Adapter: adapter, Source: t.snapshot, TestTimeout: spec.Recipe.Experience.TestTimeout.Duration}
+	config := grading.Config{Box: e.env.Grader, Adapter: adapter, Source: tree, TestTimeout: spec.Recipe.Experience.TestTimeout.Duration}
 	if err := e.readPlan(&config); err != nil {
 		return nil, err
 	}
-	t.inventory, t.routes, t.grader = config.Inventory, symptom.NewRoutes(config.Inventory), grading.New(config)
-	if t.past, err = e.openPast(ctx, place); err != nil {
+	t := &tools{bugs: map[string]bug{}, Ground: owntree.Ground{
+		Tree: tree, Inventory: config.Inventory, Routes: symptom.NewRoutes(config.Inventory), Grader: grading.New(config),
+	}}
+	if t.commits, err = e.openCommits(ctx, place, config); err != nil {
+		return nil, err
+	}
+	if t.past, err = e.openPast(ctx, place, t.commits); err != nil {
 		return nil, err
 	}
 	e.tools = t

@@ -67,7 +67,7 @@ func (t *tools) looking(question recall.Question) job {
 			id: question.ID, group: string(question.Kind), cluster: question.ID,
 			text: agent.QuestionTask(question.Text), gold: question.Answer,
 		},
-		tree:  func(ctx context.Context) (io.ReadCloser, error) { return t.snapshot.Tree(ctx) },
+		tree:  func(ctx context.Context) (io.ReadCloser, error) { return t.Tree.Tree(ctx) },
 		grade: func(_ context.Context, answer string) (attempt, error) { return compared(answer), nil },
 		gold:  compared(question.Answer), noop: compared(""),
 	}

@@ -10,6 +10,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"os"
+	"path"
 	"path/filepath"
 	"strings"
 	"sync"
@@ -95,11 +96,7 @@ func TestMain(m *testing.M) {
 
 func newWorld(t *testing.T, r v1alpha1.Recipe) *world {
 	t.Helper()
-	site := os.Getenv("REPOEXPERT_TEST_PYTHONPATH")
-	if site == "" {
-		t.Fatal("REPOEXPERT_TEST_PYTHONPATH must name a folder with pytest and coverage; run make test")
-	}
-	t.Setenv("PYTHONPATH", site)
+	usePytest(t)
 	keys := contract.Keys{
 		Snapshot: strings.Repeat("a", 64), Plan: strings.Repeat("b", 64), BaseModel: strings.Repeat("c", 64),
 		Model: strings.Repeat("d", 64), Evaluation: strings.Repeat("e", 64),
@@ -122,6 +119,17 @@ func newWorld(t *testing.T, r v1alpha1.Recipe) *world {
 		Adapter: adapters.For,
 	}
 	return w
+}
+
+// usePytest puts pytest and coverage on the path of the interpreter, as an
+// environment image has them in its own site-packages.
+func usePytest(t *testing.T) {
+	t.Helper()
+	site := os.Getenv("REPOEXPERT_TEST_PYTHONPATH")
+	if site == "" {
+		t.Fatal("REPOEXPERT_TEST_PYTHONPATH must name a folder with pytest and coverage; run make test")
+	}
+	t.Setenv("PYTHONPATH", site)
 }
 
 // copyTemplate gives the world a volume of its own.
@@ -264,11 +272,14 @@ func (w *world) seal(folder string, files map[string][]byte) string {
 	return digest
 }
 
+// servedFolder is where the served model lies.
+var servedFolder = contract.ModelsFolder + "/" + strings.Repeat("9", 64)
+
 // serve adds a served model that saw what is given.
 func (w *world) serve(seen recipe.Seen) string {
 	w.t.Helper()
-	key := strings.Repeat("9", 64)
-	digest := w.seal(contract.ModelsFolder+"/"+key, modelFiles(w.t, seen))
+	key := path.Base(servedFolder)
+	digest := w.seal(servedFolder, modelFiles(w.t, seen))
 	w.env.Spec.Served = &contract.ServedModel{Commit: strings.Repeat("8", 40), ModelKey: key, ModelDigest: digest}
 	return digest
 }

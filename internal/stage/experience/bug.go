@@ -9,8 +9,6 @@ import (
 
 	"github.com/repoexpert/operator/api/v1alpha1"
 	"github.com/repoexpert/operator/internal/grading"
-	"github.com/repoexpert/operator/internal/history"
-	"github.com/repoexpert/operator/internal/language"
 	"github.com/repoexpert/operator/internal/symptom"
 	"github.com/repoexpert/operator/internal/task"
 )
@@ -128,73 +126,12 @@ func (b bug) labelled() task.Bug {
 	return label
 }
 
-// inspectFolder is where a tree is inspected, below the grader box's root.
-const inspectFolder = "inspected"
-
-// atCommit makes a bug of a fix on the fix's own tree: inspected, its changed
-// tests run until they can be trusted.
+// atCommit makes a bug of a fix on the fix's own tree.
 func (w *workshop) atCommit(ctx context.Context, replay task.Replay) (bug, time.Duration, string, error) {
-	tree, err := w.history.Tree(ctx, replay.Commit)
-	var unusable *history.TreeError
-	if errors.As(err, &unusable) {
-		return bug{}, 0, "tree-unusable", nil
-	}
-	if err != nil {
-		return bug{}, 0, "", err
-	}
-	if tree, err = w.withDependencies(ctx, tree); err != nil {
-		return bug{}, 0, "", err
-	}
-	inventory, err := w.inspect(ctx, tree)
-	if errors.Is(err, language.ErrInventory) {
-		return bug{}, 0, "tree-unusable", nil
-	}
-	if err != nil {
-		return bug{}, 0, "", err
-	}
-	config := w.grading
-	config.Source, config.Inventory, config.Coverage = tree, inventory, nil
-	baseline, reason, cpu, err := grading.Baseline(ctx, config, replay.TestPaths)
-	if err != nil || reason != "" {
-		return bug{}, cpu, "gold-" + string(reason), err
-	}
-	config.Baseline = baseline
-	b := bug{replay: replay, grader: grading.New(config), tree: tree, routes: symptom.NewRoutes(inventory), commit: replay.Commit}
-	b.task, err = b.grader.Replaced(replay.ID, replay.Broken, baseline.Stable)
-	return b, cpu, "", err
-}
-
-// withDependencies is a commit's tree with the snapshot's dependencies: those of
-// the commit are not in the environment.
-func (w *workshop) withDependencies(ctx context.Context, tree *history.Tree) (*history.Tree, error) {
-	names := w.dialect.Dependencies()
-	if len(names) == 0 {
-		return tree, nil
-	}
-	if w.head == nil {
-		var err error
-		if w.head, err = w.history.Tree(ctx, w.commit); err != nil {
-			return nil, fmt.Errorf("the snapshot's dependencies: %w", err)
-		}
-	}
-	return tree.Borrow(w.head, names), nil
-}
-
-func (w *workshop) inspect(ctx context.Context, tree grading.Source) (inventory *language.Inventory, err error) {
-	box := w.grading.Box
-	if err := box.Remove(ctx, inspectFolder); err != nil {
-		return nil, err
-	}
-	defer func() { err = errors.Join(err, box.Remove(ctx, inspectFolder)) }()
-	content, err := tree.Tree(ctx)
-	if err != nil {
-		return nil, err
-	}
-	defer content.Close()
-	if err := box.PutTree(ctx, inspectFolder, content); err != nil {
-		return nil, fmt.Errorf("putting a commit's tree into the sandbox: %w", err)
-	}
-	return w.grading.Adapter.Inspect(ctx, box, inspectFolder)
+	made, err := w.trees.Make(ctx, replay)
+	return bug{
+		replay: replay, task: made.Task, grader: made.Grader, tree: made.Tree, routes: made.Routes, commit: replay.Commit,
+	}, made.CPU, made.Refused, err
 }
 
 // noticed demands that tests fail on the broken tree, and that what an agent sees

@@ -126,7 +126,7 @@ func (w *workshop) slip(ctx context.Context, t grading.Masked, body []string, th
 // covering are the tests that fail without the body and execute a slip's line, those
 // first that execute least of the rest.
 func (w *workshop) covering(t grading.Masked, slip language.Mutation) []string {
-	executing := w.grading.Coverage.Covering(t.Mask.Path, slip.Line, slip.Line)
+	executing := w.trees.Config.Coverage.Covering(t.Mask.Path, slip.Line, slip.Line)
 	return slices.DeleteFunc(slices.Clone(t.Mask.Tests), func(id string) bool {
 		return !slices.Contains(executing, id) || !slices.Contains(t.FailToPass, id)
 	})

@@ -43,7 +43,10 @@ func loadPlan(ctx context.Context, env stage.Env) (*plan, error) {
 	if err != nil {
 		return nil, err
 	}
-	p := &plan{commit: env.Spec.Commit, quota: map[v1alpha1.UnitName]int{}}
+	p := &plan{quota: map[v1alpha1.UnitName]int{}}
+	if p.commit, err = env.Trained(); err != nil {
+		return nil, err
+	}
 	if p.snapshot, err = snapshot.Open(place); err != nil {
 		return nil, err
 	}

@@ -10,8 +10,8 @@ import (
 	"github.com/repoexpert/operator/api/v1alpha1"
 	"github.com/repoexpert/operator/internal/agent"
 	"github.com/repoexpert/operator/internal/grading"
-	"github.com/repoexpert/operator/internal/history"
 	"github.com/repoexpert/operator/internal/language"
+	"github.com/repoexpert/operator/internal/owntree"
 	"github.com/repoexpert/operator/internal/sandbox"
 	"github.com/repoexpert/operator/internal/snapshot"
 	"github.com/repoexpert/operator/internal/stage"
@@ -27,9 +27,8 @@ const agentFolder = sandbox.TreeFolder
 type workshop struct {
 	box    sandbox.Box
 	grader *grading.Grader
-	// grading is what the grader was made with, history the repository's.
-	grading  grading.Config
-	history  *history.Repository
+	// trees are those of commits of the history.
+	trees    *owntree.Trees
 	dialect  language.Dialect
 	snapshot *snapshot.Snapshot
 	symbols  *symbols
@@ -40,8 +39,6 @@ type workshop struct {
 	log      *slog.Logger
 	// teacher makes the trajectories; nil where scripts do.
 	teacher *teacher.Connection
-	// head is the snapshot's commit, where commits borrow from it.
-	head *history.Tree
 	// last is the bug that was verified last.
 	last *checked
 }
@@ -59,7 +56,7 @@ func newWorkshop(env stage.Env, p *plan, adapter language.Adapter) *workshop {
 	return &workshop{
 		box: env.Agent, snapshot: p.snapshot, profile: profile, commit: p.commit, seed: uint64(experience.Seed), log: env.Log,
 		symbols: newSymbols(p.snapshot, p.inventory), dialect: adapter.Dialect(), routes: symptom.NewRoutes(p.inventory),
-		grading: config, grader: grading.New(config), history: p.history,
+		trees: &owntree.Trees{Repository: p.history, Head: p.commit, Config: config}, grader: grading.New(config),
 	}
 }
 

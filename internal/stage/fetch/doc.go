@@ -6,4 +6,8 @@
 // no later stage can read a fix of the future. The tree is written from git's
 // objects, not from a checkout: attributes, filters, hooks, submodules and
 // symbolic links of the repository have no say in it.
+//
+// Where the newest commits are kept from training, tree and history end before
+// them. The commits themselves lie in a repository of their own, which only the
+// tasks of evaluation are made of.
 package fetch

@@ -47,6 +47,11 @@ func (r repository) write(ctx context.Context, counts map[string]int64) error {
 	if err := r.endAtCommit(ctx); err != nil {
 		return err
 	}
+	if r.spec.Recipe.Evaluation.Holdout == v1alpha1.HoldoutFrontier {
+		if err := r.partAtFrontier(ctx, counts); err != nil {
+			return err
+		}
+	}
 	commits, err := r.inside(ctx, "rev-list", "--count", snapshot.HeadRef)
 	if err != nil {
 		return err
@@ -131,9 +136,16 @@ func (r repository) has(ctx context.Context) bool {
 
 // endAtCommit keeps exactly what the commit reaches.
 func (r repository) endAtCommit(ctx context.Context) error {
+	if _, err := r.inside(ctx, "update-ref", "-d", fetchedRef); err != nil {
+		return err
+	}
+	return r.endAt(ctx, r.spec.Commit)
+}
+
+// endAt makes a commit the head and forgets what it does not reach.
+func (r repository) endAt(ctx context.Context, commit string) error {
 	for _, args := range [][]string{
-		{"update-ref", snapshot.HeadRef, r.spec.Commit},
-		{"update-ref", "-d", fetchedRef},
+		{"update-ref", snapshot.HeadRef, commit},
 		{"repack", "-a", "-d", "--quiet"},
 		{"prune", "--expire=now"},
 	} {

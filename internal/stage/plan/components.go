@@ -57,7 +57,7 @@ func (m *mine) ofOneFile() []task.Component {
 
 func (m *mine) moduleComponent(module language.Module) (task.Component, bool) {
 	component := task.Component{
-		ID: stableID("component", module.Path, ""), Kind: kindModule, Path: module.Path, Name: module.Name,
+		ID: task.StableID("component", module.Path, ""), Kind: kindModule, Path: module.Path, Name: module.Name,
 		StartLine: 1, EndLine: module.Lines,
 	}
 	functions := 0
@@ -91,7 +91,7 @@ func besideItsType(module language.Module, method language.Definition) bool {
 
 func (m *mine) classComponent(module language.Module, class language.Definition) (task.Component, bool) {
 	component := task.Component{
-		ID: stableID("component", module.Path, class.Name), Kind: kindClass, Path: module.Path, Name: class.Name,
+		ID: task.StableID("component", module.Path, class.Name), Kind: kindClass, Path: module.Path, Name: class.Name,
 		StartLine: class.StartLine, EndLine: class.EndLine,
 	}
 	for _, definition := range module.Definitions {

@@ -12,6 +12,8 @@
 //   - facts: closed questions with computed answers;
 //   - tasks of evaluation: what commits repaired or added, taken back where all that
 //     it touches is held out, and mutants of held-out functions;
+//     Where the snapshot ends before the run's commit, what the commits after it did,
+//     each on its own tree;
 //   - the split: clusters of functions that give each other away, trained or held
 //     out by the append-only ledger, which is on disk before the plan is sealed.
 //

@@ -1,6 +1,8 @@
 package plan
 
 import (
+	"slices"
+
 	"github.com/repoexpert/operator/api/v1alpha1"
 	"github.com/repoexpert/operator/internal/recall"
 	"github.com/repoexpert/operator/internal/stage"
@@ -86,10 +88,17 @@ func checkEnough(recipe v1alpha1.Recipe, f figures) error {
 		if needed := max(1, int(kind.MinimumTasks)); available[kind.Name] < needed {
 			return stage.Fail(v1alpha1.FailureData, nil,
 				"this commit gives %d tasks of kind %s, evaluation.kinds asks for at least %d; %s",
-				available[kind.Name], kind.Name, needed, remedies[kind.Name])
+				available[kind.Name], kind.Name, needed, remedyFor(kind.Name, recipe.Evaluation.Holdout))
 		}
 	}
 	return nil
+}
+
+func remedyFor(kind v1alpha1.KindName, holdout v1alpha1.Holdout) string {
+	if holdout == v1alpha1.HoldoutFrontier && slices.Contains(v1alpha1.CommitKinds, kind) {
+		return remedyLater
+	}
+	return remedies[kind]
 }
 
 var remedies = map[v1alpha1.KindName]string{

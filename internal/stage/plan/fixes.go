@@ -3,26 +3,20 @@ package plan
 import (
 	"bytes"
 	"context"
-	"errors"
 	"fmt"
 	"maps"
-	"path"
 	"slices"
-	"strings"
 
 	"github.com/repoexpert/operator/internal/history"
 	"github.com/repoexpert/operator/internal/language"
+	"github.com/repoexpert/operator/internal/owntree"
 	"github.com/repoexpert/operator/internal/patch"
 	"github.com/repoexpert/operator/internal/task"
 )
 
-const (
-	// maxBroken bounds the files of one bug, in bytes.
-	maxBroken = 512 << 10
-	// reversedFixes of the newest candidates are tried on the snapshot: of older
-	// ones next to none can be undone there.
-	reversedFixes = 100
-)
+// reversedFixes of the newest candidates are tried on the snapshot: of older ones
+// next to none can be undone there.
+const reversedFixes = 100
 
 // fixesOf makes bugs of the fixes of the history, newest first: each on its own
 // tree and, where that can be done, taken back from the snapshot as a whole or in
@@ -51,87 +45,28 @@ func (m *mine) fixesOf(ctx context.Context) ([]task.Replay, error) {
 	return replays, nil
 }
 
-// kinds tells files of any commit apart: as the snapshot was inspected, else by
-// their names.
-func (m *mine) kinds() history.Kinds {
-	dialect := m.adapter.Dialect()
-	isTest := func(file string) bool {
-		if test, known := m.tests[file]; known {
-			return test
-		}
-		folders := strings.Split(path.Dir(file), "/")
-		return dialect.IsTestFile(file) || slices.Contains(folders, "tests") || slices.Contains(folders, "testdata")
-	}
-	isSource := func(file string) bool {
-		matched, err := path.Match(dialect.SourceGlob(), path.Base(file))
-		return err == nil && matched && m.inScope(file)
-	}
-	return history.Kinds{IsTest: isTest, IsSource: isSource}
-}
-
 func (m *mine) replaysOf(ctx context.Context, repository *history.Repository, head *history.Tree, change history.Change, reverse bool) ([]task.Replay, error) {
-	kinds := m.kinds()
-	sources, err := repository.Contents(ctx, change.Sources(kinds))
-	if errors.Is(err, history.ErrTooLarge) {
-		return nil, nil
-	}
-	if err != nil {
+	found, ok, err := m.finder(repository, nil).Fix(ctx, change)
+	if err != nil || !ok {
 		return nil, err
 	}
-	tests, err := repository.Contents(ctx, change.Tests(kinds))
-	if errors.Is(err, history.ErrTooLarge) {
-		return nil, nil
-	}
-	if err != nil {
-		return nil, err
-	}
-	fix := m.fix(change, sources, tests)
+	fix := found.Replay
+	fix.Cluster, fix.Side = m.clusterOf(fix.ID, m.touched(found.Sources))
 	var replays []task.Replay
-	if fits(fix.Broken) && len(fix.TestPaths) > 0 {
+	if found.Usable() {
 		replays = append(replays, fix)
 	}
 	if !reverse {
 		return replays, nil
 	}
-	reversal, err := repository.Reverse(ctx, change, kinds, head)
-	if err != nil || !fits(reversal.Edits) {
+	reversal, err := repository.Reverse(ctx, change, m.kinds(), head)
+	if err != nil || !owntree.Fits(reversal.Edits) {
 		return replays, err
 	}
 	if undone, ok := m.reversal(fix, reversal); ok {
 		replays = append(replays, undone)
 	}
 	return replays, nil
-}
-
-func fits(files map[string][]byte) bool {
-	total := 0
-	for _, content := range files {
-		total += len(content)
-	}
-	return total <= maxBroken && len(files) > 0
-}
-
-// fix is the tree of the commit, its source files as they were before.
-func (m *mine) fix(change history.Change, sources, tests []history.Content) task.Replay {
-	r := task.Replay{
-		ID: stableID(string(task.ReplayFix), change.Commit, ""), Kind: task.ReplayFix, Commit: change.Commit, Broken: map[string][]byte{},
-	}
-	for _, source := range sources {
-		r.Paths = append(r.Paths, source.File.Path)
-		r.Broken[source.File.Path] = source.Before
-		if source.File.OldPath != "" {
-			r.Broken[source.File.Path], r.Broken[source.File.OldPath] = nil, source.Before
-		}
-	}
-	dialect := m.adapter.Dialect()
-	for _, test := range tests {
-		if test.After != nil && dialect.IsTestFile(test.File.Path) {
-			r.TestPaths = append(r.TestPaths, test.File.Path)
-		}
-	}
-	r.Issue, _ = history.Issue(change, sources, tests)
-	r.Cluster, r.Side = m.clusterOf(r.ID, m.touched(sources))
-	return r
 }
 
 // touched lists the functions of the snapshot that a change of the past touched:
@@ -213,16 +148,15 @@ func (m *mine) reversal(fix task.Replay, reversal history.Reversal) (task.Replay
 	if reversal.Refusal != "" {
 		r.Kind, r.Issue = task.ReplayPartial, ""
 	}
-	r.ID = stableID(string(r.Kind), fix.Commit, "")
+	r.ID = task.StableID(string(r.Kind), fix.Commit, "")
 	var covering, touched []string
-	dialect := m.adapter.Dialect()
 	for _, file := range slices.Sorted(maps.Keys(reversal.Edits)) {
 		now, err := m.source(file)
 		if err != nil {
 			return r, false
 		}
 		r.Paths = append(r.Paths, file)
-		r.Adds = append(r.Adds, m.added(dialect, file, reversal.Edits[file])...)
+		r.Adds = append(r.Adds, m.added(file, reversal.Edits[file])...)
 		for _, hunk := range patch.Hunks(now, reversal.Edits[file]) {
 			first, last := hunk.Lines.Start, max(hunk.Lines.Start, hunk.Lines.End)
 			covering = append(covering, m.coverage.Covering(file, first, last)...)

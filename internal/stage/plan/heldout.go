@@ -5,6 +5,7 @@ import (
 
 	"github.com/repoexpert/operator/api/v1alpha1"
 	"github.com/repoexpert/operator/internal/language"
+	"github.com/repoexpert/operator/internal/owntree"
 	"github.com/repoexpert/operator/internal/task"
 )
 
@@ -25,8 +26,12 @@ func (m *mine) heldOutFeatures() int {
 // heldOutReplays lists the tasks of evaluation: what commits did and was taken back
 // from the snapshot, where every function that it touches is held out. Bugs come
 // first, then features. Where there are too few bugs, mutants of held-out functions
-// follow them, twice as many as are missing: about half become a task.
+// follow them, twice as many as are missing: about half become a task. Where the
+// newest commits are kept from training, the tasks are theirs alone.
 func (m *mine) heldOutReplays(fixes []task.Replay, seed int64) []task.Replay {
+	if m.parted {
+		return m.laterReplays(seed)
+	}
 	var bugs, features []task.Replay
 	for _, r := range fixes {
 		switch {
@@ -68,29 +73,11 @@ func (m *mine) clustersAt(functions []string) []string {
 	return slices.Compact(clusters)
 }
 
-// added lists the outermost definitions of a file whose beginning is on no line of
-// what the file was before.
-func (m *mine) added(dialect language.Dialect, file string, before []byte) []task.Reference {
-	var added []task.Reference
-	lines := language.Lines(before)
-	for _, definition := range m.definitionsOf(file) {
-		if definition.Nested() || slices.ContainsFunc(added, func(r task.Reference) bool { return within(definition.Name, r.Name) }) {
-			continue
-		}
-		pattern, err := language.BasicPattern(dialect.DefinitionPattern(definition))
-		if err != nil || slices.ContainsFunc(lines, pattern.Match) {
-			continue
-		}
-		added = append(added, task.Reference{Name: definition.Name, Path: file})
-	}
-	return added
-}
-
-// definitionsOf are the definitions of a file, in its order.
-func (m *mine) definitionsOf(file string) []language.Definition {
+// added lists what a file of the snapshot defines and did not before.
+func (m *mine) added(file string, before []byte) []task.Reference {
 	for _, module := range m.inventory.Modules {
 		if module.Path == file {
-			return slices.SortedFunc(slices.Values(module.Definitions), func(a, b language.Definition) int { return a.StartLine - b.StartLine })
+			return owntree.Added(m.adapter.Dialect(), module, before)
 		}
 	}
 	return nil

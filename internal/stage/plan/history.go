@@ -2,13 +2,11 @@ package plan
 
 import (
 	"context"
-	"errors"
-	"fmt"
 	"path/filepath"
 
 	"github.com/repoexpert/operator/api/v1alpha1"
 	"github.com/repoexpert/operator/internal/history"
-	"github.com/repoexpert/operator/internal/language"
+	"github.com/repoexpert/operator/internal/owntree"
 	"github.com/repoexpert/operator/internal/sandbox"
 	"github.com/repoexpert/operator/internal/snapshot"
 )
@@ -46,49 +44,21 @@ func (m *mine) readHistory(ctx context.Context, box sandbox.Box) error {
 	if err != nil {
 		return err
 	}
-	changing, err := m.changingCode(ctx, box, repository, candidates)
+	changing, err := m.finder(repository, box).Changing(ctx, candidates)
 	if err != nil {
-		return err
+		return classified(err)
 	}
 	m.walked, m.sameCode = funnel.Walked, len(candidates)-len(changing)
 	m.candidates = changing[:min(len(changing), limit)]
 	return nil
 }
 
-// changingCode leaves out the candidates whose source part changes comments,
-// documentation or types alone. Where the adapter cannot tell, they stay.
-func (m *mine) changingCode(ctx context.Context, box sandbox.Box, repository *history.Repository, candidates []history.Candidate) ([]history.Candidate, error) {
-	var revisions []language.Revision
-	var of []int
-	changes := make([]bool, len(candidates))
-	for i, candidate := range candidates {
-		sources, err := repository.Contents(ctx, candidate.Sources(m.kinds()))
-		if err != nil {
-			return nil, fmt.Errorf("commit %s: %w", candidate.Commit, err)
-		}
-		for _, source := range sources {
-			if source.Before == nil || source.After == nil {
-				changes[i] = true
-				continue
-			}
-			revisions, of = append(revisions, language.Revision{Before: source.Before, After: source.After}), append(of, i)
-		}
-	}
-	same, err := m.adapter.SameCode(ctx, box, treeDir, revisions)
-	if errors.Is(err, language.ErrInventory) {
-		return candidates, nil
-	}
-	if err != nil {
-		return nil, classified(err)
-	}
-	for n, i := range of {
-		changes[i] = changes[i] || !same[n]
-	}
-	var changing []history.Candidate
-	for i, candidate := range candidates {
-		if changes[i] {
-			changing = append(changing, candidate)
-		}
-	}
-	return changing, nil
+// finder finds in a history what can be tasks.
+func (m *mine) finder(repository *history.Repository, box sandbox.Box) owntree.Finder {
+	return owntree.Finder{Repository: repository, Adapter: m.adapter, Kinds: m.kinds(), Box: box}
+}
+
+// kinds tell files of any commit apart.
+func (m *mine) kinds() history.Kinds {
+	return owntree.Kinds(m.adapter.Dialect(), m.recipe.Repository, m.tests)
 }

@@ -71,7 +71,7 @@ func (m *mine) masksOf() ([]task.Mask, error) {
 			continue // counted by its absence: the log says how many functions were no candidates
 		}
 		masks = append(masks, task.Mask{
-			ID: stableID("mask", f.module.Path, definition.Name), Cluster: m.cluster[f.id], Side: m.side(f.id),
+			ID: task.StableID("mask", f.module.Path, definition.Name), Cluster: m.cluster[f.id], Side: m.side(f.id),
 			Path: f.module.Path, Name: definition.Name,
 			StartLine: definition.StartLine, BodyStart: definition.BodyStartLine, EndLine: definition.BodyEndLine,
 			Tests: tests, Uses: m.symbols.usesOfAll(f.module, definition), Slips: m.slipsOf(f.module.Path, definition, stable),
@@ -100,7 +100,7 @@ func (m *mine) heldOutTexts() []task.HeldOut {
 	for _, f := range m.functions {
 		if f.text != "" && m.side(f.id) == task.SideEvaluation {
 			name := f.definitions[0].Name
-			texts = append(texts, task.HeldOut{ID: stableID("mask", f.module.Path, name), Path: f.module.Path, Name: name, Text: f.text})
+			texts = append(texts, task.HeldOut{ID: task.StableID("mask", f.module.Path, name), Path: f.module.Path, Name: name, Text: f.text})
 		}
 	}
 	return texts

@@ -11,6 +11,7 @@ import (
 	"github.com/repoexpert/operator/internal/history"
 	"github.com/repoexpert/operator/internal/language"
 	"github.com/repoexpert/operator/internal/ledger"
+	"github.com/repoexpert/operator/internal/owntree"
 	"github.com/repoexpert/operator/internal/recall"
 	"github.com/repoexpert/operator/internal/stage"
 	"github.com/repoexpert/operator/internal/task"
@@ -36,6 +37,10 @@ type mine struct {
 	place            string
 	walked, sameCode int
 	candidates       []history.Candidate
+	// parted says that the snapshot ends before the run's commit, later are the changes
+	// after it that may be tasks.
+	parted bool
+	later  []owntree.Found
 	// coChanges say which source files in scope change together.
 	coChanges *history.CoChanges
 
@@ -113,7 +118,7 @@ func (m *mine) split(store *artifact.Store, commit string) error {
 func (m *mine) side(function string) task.Side { return m.sides[m.cluster[function]] }
 
 func (m *mine) inScope(path string) bool {
-	return inScope(path, m.recipe.Repository.Include, m.recipe.Repository.Exclude)
+	return owntree.InScope(path, m.recipe.Repository)
 }
 
 // candidates is everything that a plan holds besides inventory and baseline.
@@ -138,7 +143,7 @@ func (m *mine) choose(ctx context.Context) (candidates, error) {
 	}
 	units, kinds := m.asked()
 	seed := m.recipe.Experience.Seed
-	chosen := candidates{heldOut: m.heldOutTexts()}
+	chosen := candidates{heldOut: append(m.heldOutTexts(), m.laterTexts()...)}
 	trained, asked := units[v1alpha1.UnitContextualImplementation], kinds[v1alpha1.KindContextualImplementation].Tasks
 	chosen.masks = chooseMasks(masks, spareIfAny(trained), spareIfAny(asked), seed)
 	fixes, err := m.fixesOf(ctx)

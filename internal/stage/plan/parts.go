@@ -63,7 +63,7 @@ func (m *mine) ofSeveralFiles() []task.Component {
 // __init__.py with the names that it passes on, in Go it is all files.
 func (m *mine) packageComponent(folder string, modules []language.Module) (task.Component, bool) {
 	name := slices.MinFunc(modules, func(a, b language.Module) int { return cmp.Compare(len(a.Name), len(b.Name)) }).Name
-	component := task.Component{ID: stableID("component", folder, kindPackage), Kind: kindPackage, Path: folder, Name: name}
+	component := task.Component{ID: task.StableID("component", folder, kindPackage), Kind: kindPackage, Path: folder, Name: name}
 	offered := 0
 	for _, module := range modules {
 		switch {
@@ -93,7 +93,7 @@ func (m *mine) subsystemComponent(files []string) (task.Component, bool) {
 		return cmp.Or(-cmp.Compare(len(a.Definitions), len(b.Definitions)), cmp.Compare(a.Path, b.Path))
 	})
 	component := task.Component{
-		ID: stableID("component", strings.Join(files, "\x00"), kindSubsystem), Kind: kindSubsystem, Path: modules[0].Path,
+		ID: task.StableID("component", strings.Join(files, "\x00"), kindSubsystem), Kind: kindSubsystem, Path: modules[0].Path,
 	}
 	return component, m.joinModules(&component, modules)
 }

@@ -35,7 +35,11 @@ func Run(ctx context.Context, env stage.Env) (contract.StageResult, error) {
 	if err := m.index(); err != nil {
 		return contract.StageResult{}, err
 	}
-	if err := m.split(env.Store, env.Spec.Commit); err != nil {
+	trained, err := env.Trained()
+	if err != nil {
+		return contract.StageResult{}, err
+	}
+	if err := m.split(env.Store, trained); err != nil {
 		return contract.StageResult{}, err
 	}
 	chosen, err := m.choose(ctx)
@@ -88,6 +92,9 @@ func measure(ctx context.Context, env stage.Env, m *mine) error {
 	}
 	if err := m.readHistory(ctx, env.Agent); err != nil {
 		return fmt.Errorf("reading the history: %w", err)
+	}
+	if err := m.readFrontier(ctx, env.Agent); err != nil {
+		return fmt.Errorf("reading the commits after the snapshot: %w", err)
 	}
 	m.coverage = &language.Coverage{}
 	if !m.needsTests() {
@@ -187,6 +194,9 @@ func (m *mine) counts(chosen candidates) map[string]int64 {
 	}
 	for _, kind := range m.recipe.Evaluation.Kinds {
 		counts[contract.HeldOutCount(kind.Name)] = int64(f.heldOut(kind.Name))
+	}
+	if m.parted {
+		counts["laterChanges"] = int64(len(m.later))
 	}
 	return counts
 }

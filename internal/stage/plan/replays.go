@@ -132,7 +132,7 @@ func (m *mine) mutant(kind task.ReplayKind, mutations []language.Mutation, stabl
 	}
 	slices.Sort(paths)
 	return task.Replay{
-		ID: stableID(string(kind), strings.Join(names, "\x01"), ""), Kind: kind,
+		ID: task.StableID(string(kind), strings.Join(names, "\x01"), ""), Kind: kind,
 		Cluster: m.cluster[functionID(mutations[0].Path, mutations[0].Function)],
 		Side:    m.side(functionID(mutations[0].Path, mutations[0].Function)),
 		Paths:   slices.Compact(paths), Mutations: mutations, Slips: m.otherFaults(mutations), Tests: narrowest(distinct(tests), stable, breadth),

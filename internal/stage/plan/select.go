@@ -4,28 +4,8 @@ import (
 	"cmp"
 	"crypto/sha256"
 	"encoding/binary"
-	"encoding/hex"
 	"slices"
-	"strings"
 )
-
-// inScope says whether experience is mined from a file: below one of the
-// included folders, where any are named, and below no excluded one. An entry
-// names a file or a folder, not the beginning of a name.
-func inScope(path string, include, exclude []string) bool {
-	below := func(prefix string) bool {
-		prefix = strings.TrimRight(strings.TrimPrefix(prefix, "./"), "/")
-		return path == prefix || strings.HasPrefix(path, prefix+"/") || prefix == "."
-	}
-	included := len(include) == 0 || slices.ContainsFunc(include, below)
-	return included && !slices.ContainsFunc(exclude, below)
-}
-
-// stableID names something by its kind, path and qualified name.
-func stableID(kind, path, name string) string {
-	sum := sha256.Sum256([]byte(path + "\x00" + name))
-	return kind + "-" + hex.EncodeToString(sum[:8])
-}
 
 // choose takes at most limit values, in an order that only the seed and the ids
 // decide: an added value displaces few others. Values of one cluster follow each

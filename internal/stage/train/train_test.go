@@ -90,9 +90,9 @@ func newWorld(t *testing.T) *world {
 		Progress: func(p contract.Progress) { w.progress = append(w.progress, p) },
 	}
 	samples := []task.Sample{
-		{Messages: []task.Message{{Role: task.RoleUser, Content: "q"}, {Role: task.RoleAssistant, Content: "`a.py`"}}, Meta: task.Meta{Unit: v1alpha1.UnitRepositoryRecall, TaskID: "fact1-t0"}},
-		{Messages: []task.Message{{Role: task.RoleUser, Content: "q?"}, {Role: task.RoleAssistant, Content: "a.py"}}, Meta: task.Meta{Unit: v1alpha1.UnitRepositoryRecall, TaskID: "fact1-t1"}},
-		{Messages: []task.Message{{Role: task.RoleUser, Content: "do"}, {Role: task.RoleAssistant, Content: "done"}}, Meta: task.Meta{Unit: v1alpha1.UnitContextualImplementation, TaskID: "mask1", Cluster: "cluster1"}},
+		{Messages: []task.Message{{Role: task.RoleUser, Content: "q"}, {Role: task.RoleAssistant, Content: "`a.py`"}}, Meta: task.Meta{Unit: v1alpha1.UnitRepositoryRecall, Commit: "c1", TaskID: "fact1-t0"}},
+		{Messages: []task.Message{{Role: task.RoleUser, Content: "q?"}, {Role: task.RoleAssistant, Content: "a.py"}}, Meta: task.Meta{Unit: v1alpha1.UnitRepositoryRecall, Commit: "c1", TaskID: "fact1-t1"}},
+		{Messages: []task.Message{{Role: task.RoleUser, Content: "do"}, {Role: task.RoleAssistant, Content: "done"}}, Meta: task.Meta{Unit: v1alpha1.UnitContextualImplementation, Commit: "c0", TaskID: "mask1", Cluster: "cluster1"}},
 	}
 	var lines strings.Builder
 	if err := task.Encode(&lines, samples); err != nil {
@@ -163,7 +163,7 @@ func TestTrain(t *testing.T) {
 	if err := json.Unmarshal([]byte(w.model(t, recipe.SeenFile)), &seen); err != nil {
 		t.Fatal(err)
 	}
-	wantSeen := recipe.Seen{Facts: []recipe.SeenFact{{ID: "fact1", Answer: "a.py"}}, Tasks: []string{"mask1"}, Clusters: []string{"cluster1"}}
+	wantSeen := recipe.Seen{Facts: []recipe.SeenFact{{ID: "fact1", Answer: "a.py"}}, Tasks: []string{"mask1"}, Clusters: []string{"cluster1"}, Commits: []string{"c0", "c1"}}
 	if diff := cmp.Diff(wantSeen, seen); diff != "" {
 		t.Error(diff)
 	}
