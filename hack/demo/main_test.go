@@ -74,7 +74,7 @@ func TestReport(t *testing.T) {
 	kind.Guess, kind.Majority = &guess, &majority
 	kind.Compositions = []report.Arm{{Name: v1alpha1.ArmCandidate, Score: report.NewScore(9, 13)}}
 	r := report.Report{
-		Version: report.Version, Kinds: []report.Kind{kind}, Run: report.Run{Repository: "http://git/boltons.git", Commit: strings.Repeat("5", 40)},
+		Version: report.Version, Kinds: []report.Kind{kind, {Name: v1alpha1.KindCodebaseQA, Variant: "open book"}}, Run: report.Run{Repository: "http://git/boltons.git", Commit: strings.Repeat("5", 40)},
 		Decision: &report.Decision{Decision: v1alpha1.DecisionPromote, Reason: "it is better"},
 		Record:   v1alpha1.EvaluationRecord{Protocol: "Tasks: held-out functions"},
 	}
@@ -82,7 +82,7 @@ func TestReport(t *testing.T) {
 	if err := describeEvaluation(&out, r); err != nil {
 		t.Fatal(err)
 	}
-	for _, want := range []string{"candidate", "2 of 3", "13.1 %, always the commonest answer 22.5 %", "9 of 13, not part of the score", "Tasks: held-out functions"} {
+	for _, want := range []string{"candidate", "2 of 3", "13.1 %, always the commonest answer 22.5 %", "9 of 13, not part of the score", "CodebaseQA, open book, not part of the score", "Tasks: held-out functions"} {
 		if !strings.Contains(out.String(), want) {
 			t.Errorf("the summary lacks %q:\n%s", want, out.String())
 		}

@@ -41,7 +41,11 @@ func readReport(ctx context.Context, cluster *local.Cluster, o outcome) (*report
 func describeEvaluation(out io.Writer, r report.Report) error {
 	table := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
 	for _, kind := range r.Kinds {
-		fmt.Fprintf(table, "\n%s\n", kind.Name)
+		title := string(kind.Name)
+		if kind.Variant != "" {
+			title += ", " + kind.Variant + ", not part of the score"
+		}
+		fmt.Fprintf(table, "\n%s\n", title)
 		for _, arm := range kind.Arms {
 			fmt.Fprintf(table, "  %s\t%d of %d\n", arm.Name, arm.Solved, arm.Tasks)
 		}
