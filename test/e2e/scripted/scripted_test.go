@@ -14,7 +14,8 @@ import (
 func classOf(t *testing.T, c Candidate, looks bool) *v1alpha1.ExpertClass {
 	t.Helper()
 	got, err := c.Class(local.Class{Engine: "Transformers", Answers: "Computed", PythonImage: "python:1", BaseModelsClaim: "models",
-		BaseModelPath: "base", Seed: 1, Epochs: 1, MaxLength: 640, GradientCheckpointing: "Disabled", Shards: 1, Memory: "8Gi"}, "scripted:1")
+		BaseModelPath: "base", Seed: 1, Epochs: 1, MaxLength: 640, GradientCheckpointing: "Disabled", Shards: 1, Memory: "8Gi",
+		Kinds: []v1alpha1.EvaluationKind{{Name: v1alpha1.KindContextualImplementation, Tasks: 2, MinimumTasks: 1}}}, "scripted:1")
 	if err != nil {
 		t.Fatal(err)
 	}
