@@ -51,6 +51,9 @@ func (e *evaluation) chooseQuestions(_ context.Context, wanted v1alpha1.Evaluati
 		facts = recall.Select(facts, int(wanted.Tasks), uint64(e.env.Spec.Recipe.Experience.Seed))
 	}
 	why := fmt.Sprintf("the plan has %d facts, %d of them unknown to the served model or the anchor, or changed since", len(all), notCompared)
+	if notCompared > 0 {
+		why += "; another experience.seed or number of questions chooses other facts than it was taught"
+	}
 	if err := enough(wanted, len(facts), why); err != nil {
 		return nil, err
 	}
