@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"os"
 	"path/filepath"
 	"strings"
 	"time"
@@ -110,6 +111,10 @@ func (b crossoverBench) prepare(ctx context.Context, w workspace, name, model st
 		return r, err
 	}
 	out := filepath.Join(w.dir, fmt.Sprintf("%s-crossover-%d", name, b.facts))
+	// What another version of the worker made there would lie beside this one's.
+	if err := os.RemoveAll(out); err != nil {
+		return r, err
+	}
 	args := append([]string{"curate", "--local", p.head, "--out", out, "--model", model, "--seed", fmt.Sprint(dataSeed),
 		"--max-length", fmt.Sprint(training.MaxLength), "--unit", fmt.Sprintf("%s=%d", v1alpha1.UnitRepositoryRecall, b.facts)}, p.flags...)
 	// The tokenizer is of the tools; what runs the repository's code is not.
