@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"slices"
 	"strconv"
 	"strings"
 
@@ -25,7 +24,8 @@ type localCommand struct {
 	checkout string
 	out      string
 	options  local.Options
-	units    []string
+	// units and kinds are pairs of a name and a number.
+	units, kinds []string
 	// summary is the file that gets the figures as JSON; "" for none.
 	summary string
 }
@@ -73,6 +73,9 @@ func newLocalStage(stage v1alpha1.StageName, use, short, long string) *cobra.Com
 	cmd.Flags().Int32Var(&c.options.Shards, "shards", c.options.Shards, "parts that experience is made in, one after another; each is sealed when it ends")
 	cmd.Flags().Int64Var(&c.options.Seed, "seed", c.options.Seed, "seed of sampling")
 	cmd.Flags().Int32Var(&c.options.HoldoutPercent, "holdout-percent", c.options.HoldoutPercent, "share of the functions that no sample may show")
+	cmd.Flags().StringVar((*string)(&c.options.Holdout), "holdout", string(c.options.Holdout), "hold-out protocol: Tasks, Frontier or Prequential, which plans as Tasks does")
+	cmd.Flags().Int32Var(&c.options.HoldoutCommits, "holdout-commits", c.options.HoldoutCommits, "newest commits with code and tests that Frontier keeps from training")
+	cmd.Flags().StringArrayVar(&c.kinds, "kind", nil, "KIND=TASKS, evaluation tasks that plan looks for; may be repeated (default: none)")
 	cmd.Flags().StringVar(&c.summary, "summary", "", "file that gets the figures of the summary as JSON")
 	cmd.Flags().Int32Var(&c.options.MinSamples, "min-samples", c.options.MinSamples, "samples below which plan and curate fail")
 	if stage != v1alpha1.StagePlan {
@@ -140,11 +143,17 @@ func (c *localCommand) run(cmd *cobra.Command, stage v1alpha1.StageName) (err er
 func (c *localCommand) complete(ctx context.Context, stage v1alpha1.StageName) error {
 	c.options.Units = local.DefaultOptions().Units
 	if len(c.units) > 0 {
-		units, err := parseUnits(c.units)
-		if err != nil {
-			return err
-		}
-		c.options.Units = units
+		c.options.Units = nil
+	}
+	if err := eachPair("unit", "UNIT=SAMPLES, such as SoftwareDesign=20", c.units, func(name string, samples int32) {
+		c.options.Units = append(c.options.Units, v1alpha1.Unit{Name: v1alpha1.UnitName(name), Samples: samples})
+	}); err != nil {
+		return err
+	}
+	if err := eachPair("kind", "KIND=TASKS, such as IssueResolution=20", c.kinds, func(name string, tasks int32) {
+		c.options.Kinds = append(c.options.Kinds, v1alpha1.EvaluationKind{Name: v1alpha1.KindName(name), Tasks: tasks})
+	}); err != nil {
+		return err
 	}
 	if stage != v1alpha1.StageCurate {
 		return nil
@@ -156,21 +165,22 @@ func (c *localCommand) complete(ctx context.Context, stage v1alpha1.StageName) e
 	return trl.Tokenizer{}.Check(ctx)
 }
 
-// parseUnits reads UNIT=SAMPLES.
-func parseUnits(pairs []string) ([]v1alpha1.Unit, error) {
-	var units []v1alpha1.Unit
+// eachPair reads the pairs NAME=NUMBER of a flag, in which no name may stand twice.
+func eachPair(flag, want string, pairs []string, add func(name string, number int32)) error {
+	read := map[string]bool{}
 	for _, pair := range pairs {
-		name, number, _ := strings.Cut(pair, "=")
-		samples, err := strconv.ParseInt(number, 10, 32)
+		name, text, _ := strings.Cut(pair, "=")
+		number, err := strconv.ParseInt(text, 10, 32)
 		if err != nil {
-			return nil, fmt.Errorf("--unit %.80q: want UNIT=SAMPLES, such as SoftwareDesign=20", pair)
+			return fmt.Errorf("--%s %.80q: want %s", flag, pair, want)
 		}
-		if slices.ContainsFunc(units, func(u v1alpha1.Unit) bool { return string(u.Name) == name }) {
-			return nil, fmt.Errorf("--unit %.80q: the unit is named twice", pair)
+		if read[name] {
+			return fmt.Errorf("--%s %.80q: %.80s is named twice", flag, pair, name)
 		}
-		units = append(units, v1alpha1.Unit{Name: v1alpha1.UnitName(name), Samples: int32(samples)})
+		read[name] = true
+		add(name, int32(number))
 	}
-	return units, nil
+	return nil
 }
 
 // openCheckout opens a checkout and says what of it counts.

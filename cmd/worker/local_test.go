@@ -443,11 +443,14 @@ func TestRefusals(t *testing.T) {
 		`"Nose"`:                                {"plan", "--local", l.checkout, "--out", out, "--framework", "Nose"},
 		"--unit Poetry is unknown":              {"plan", "--local", l.checkout, "--out", out, "--unit", "Poetry=1"},
 		"want UNIT=SAMPLES":                     {"plan", "--local", l.checkout, "--out", out, "--unit", "SoftwareDesign"},
+		"SoftwareDesign is named twice":         {"plan", "--local", l.checkout, "--out", out, "--unit", "SoftwareDesign=1", "--unit", "SoftwareDesign=2"},
+		"want KIND=TASKS":                       {"plan", "--local", l.checkout, "--out", out, "--kind", "IssueResolution=many"},
 		"--test-path \"../x\" is no path below": {"plan", "--local", l.checkout, "--out", out, "--test-path", "../x"},
 		"--python-path /nowhere is no folder":   {"plan", "--local", l.checkout, "--out", out, "--python-path", "/nowhere"},
 	} {
 		failing(t, contract.ExitUnknown, says, l.worker(args...))
 	}
+	failing(t, contract.ExitData, "evaluation.holdoutCommits is --holdout-commits", l.stage("plan", out, "--holdout", "Frontier"))
 	// What a stage says of a field is said of its flag too, and the exit code is that
 	// of the pod.
 	failing(t, contract.ExitRepositoryCode, "environment.test.paths is --test-path", l.stage("plan", out, "--test-path", "src"))

@@ -52,6 +52,6 @@ func newCommand() *cobra.Command {
 		SilenceUsage: true, SilenceErrors: true,
 	}
 	root.PersistentFlags().String(reportFlag, "", "file that gets the tables too")
-	root.AddCommand(newExperience(), newGate(), newGrading(), newCrossover())
+	root.AddCommand(newExperience(), newGate(), newGrading(), newEvaluation(), newCrossover())
 	return root
 }

@@ -11,6 +11,8 @@ var flags = []struct{ field, flag string }{
 	{"experience.commandTimeout", "--command-timeout"},
 	{"training.maxLength", "--max-length"},
 	{"evaluation.holdoutPercent", "--holdout-percent"},
+	{"evaluation.holdoutCommits", "--holdout-commits"},
+	{"evaluation.kinds", "--kind"},
 	{"repository.include", "--include"},
 	{"environment.test.paths", "--test-path"},
 	{"environment.test.framework", "--framework"},

@@ -2,6 +2,7 @@ package local
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"os/exec"
@@ -27,7 +28,12 @@ type Options struct {
 	Shards                      int32
 	Seed                        int64
 	// HoldoutPercent of the functions are held out of training.
-	HoldoutPercent              int32
+	HoldoutPercent int32
+	// Holdout is the protocol; with Tasks, HoldoutCommits says nothing.
+	Holdout        v1alpha1.Holdout
+	HoldoutCommits int32
+	// Kinds of tasks that Plan looks for among what is held out.
+	Kinds                       []v1alpha1.EvaluationKind
 	CommandTimeout, TestTimeout time.Duration
 	// MinSamples below which Plan and Curate fail.
 	MinSamples int32
@@ -50,7 +56,8 @@ const defaultSamples = 50
 // which run one after another here, and the samples, which a class must name.
 func DefaultOptions() Options {
 	o := Options{
-		Framework: v1alpha1.TestPytest, Shards: 1, Seed: 1, HoldoutPercent: 20,
+		Framework: v1alpha1.TestPytest, Shards: 1, Seed: 1,
+		HoldoutPercent: 20, Holdout: v1alpha1.HoldoutTasks, HoldoutCommits: 60,
 		CommandTimeout: time.Minute, TestTimeout: 10 * time.Minute, MinSamples: 1, MaxLength: 4096,
 	}
 	for _, name := range v1alpha1.Units {
@@ -62,6 +69,7 @@ func DefaultOptions() Options {
 // Bounds of the API's schema, which no API server checks here.
 const (
 	maxSamples = 100_000
+	maxTasks   = 10_000
 	maxShards  = 256
 	maxSeed    = 1<<31 - 1
 )
@@ -82,13 +90,30 @@ func (o Options) check() error {
 	}
 	for _, unit := range o.Units {
 		if !slices.Contains(v1alpha1.Units, unit.Name) {
-			return fmt.Errorf("--unit %s is unknown: name one of %s", unit.Name, unitNames())
+			return fmt.Errorf("--unit %s is unknown: name one of %s", unit.Name, listed(v1alpha1.Units))
 		}
 		if unit.Samples < 1 || unit.Samples > maxSamples {
 			return fmt.Errorf("--unit %s=%d: ask for 1 to %d samples", unit.Name, unit.Samples, maxSamples)
 		}
 	}
-	return o.checkNumbers()
+	return errors.Join(o.checkHoldout(), o.checkNumbers())
+}
+
+var holdouts = []v1alpha1.Holdout{v1alpha1.HoldoutTasks, v1alpha1.HoldoutFrontier, v1alpha1.HoldoutPrequential}
+
+func (o Options) checkHoldout() error {
+	if !slices.Contains(holdouts, o.Holdout) {
+		return fmt.Errorf("--holdout %.80q is unknown: name one of %s", o.Holdout, listed(holdouts))
+	}
+	for _, kind := range o.Kinds {
+		if !slices.Contains(v1alpha1.KindNames, kind.Name) {
+			return fmt.Errorf("--kind %.80s is unknown: name one of %s", kind.Name, listed(v1alpha1.KindNames))
+		}
+		if kind.Tasks < 1 || kind.Tasks > maxTasks {
+			return fmt.Errorf("--kind %s=%d: ask for 1 to %d tasks", kind.Name, kind.Tasks, maxTasks)
+		}
+	}
+	return nil
 }
 
 func (o Options) checkNumbers() error {
@@ -100,6 +125,7 @@ func (o Options) checkNumbers() error {
 		{"--shards", int64(o.Shards), 1, maxShards},
 		{"--seed", o.Seed, 0, maxSeed},
 		{"--holdout-percent", int64(o.HoldoutPercent), 1, 50},
+		{"--holdout-commits", int64(o.HoldoutCommits), 1, 1000},
 		{"--min-samples", int64(o.MinSamples), 1, 1_000_000},
 		{"--max-length", int64(o.MaxLength), 64, 1 << 20},
 		{"--command-timeout", int64(o.CommandTimeout / time.Second), 1, 3600},
@@ -112,17 +138,21 @@ func (o Options) checkNumbers() error {
 	return nil
 }
 
-func unitNames() string {
-	names := make([]string, len(v1alpha1.Units))
-	for i, name := range v1alpha1.Units {
-		names[i] = string(name)
+func listed[Name ~string](names []Name) string {
+	texts := make([]string, len(names))
+	for i, name := range names {
+		texts[i] = string(name)
 	}
-	return strings.Join(names, ", ")
+	return strings.Join(texts, ", ")
 }
 
 // recipe is what the manager would resolve from a class and an expert, as far as
 // the stages before training read it.
 func (o Options) recipe(checkout Checkout, environment string, model v1alpha1.BaseModel) v1alpha1.Recipe {
+	evaluation := v1alpha1.Evaluation{Holdout: o.Holdout, HoldoutPercent: o.HoldoutPercent, Kinds: o.Kinds}
+	if o.Holdout != v1alpha1.HoldoutTasks {
+		evaluation.HoldoutCommits = o.HoldoutCommits
+	}
 	return v1alpha1.Recipe{
 		Repository: v1alpha1.Repository{
 			URL: "file://" + checkout.GitDir, Ref: v1alpha1.GitRef{Commit: checkout.Commit},
@@ -135,7 +165,7 @@ func (o Options) recipe(checkout Checkout, environment string, model v1alpha1.Ba
 			CommandTimeout: metav1.Duration{Duration: o.CommandTimeout}, TestTimeout: metav1.Duration{Duration: o.TestTimeout},
 		},
 		Training:   v1alpha1.Training{BatchSize: 1, MaxLength: o.MaxLength, Seed: o.Seed, Answers: v1alpha1.AnswersComputed},
-		Evaluation: v1alpha1.Evaluation{Holdout: v1alpha1.HoldoutTasks, HoldoutPercent: o.HoldoutPercent},
+		Evaluation: evaluation,
 	}
 }
 

@@ -25,6 +25,10 @@ func TestOptionsCheck(t *testing.T) {
 		"--unit SoftwareDesign=0: ask for 1 to 100000":        func(o *Options) { o.Units = []v1alpha1.Unit{{Name: v1alpha1.UnitSoftwareDesign}} },
 		"--shards 0: must be from 1 to 256":                   func(o *Options) { o.Shards = 0 },
 		"--seed -1: must be from 0":                           func(o *Options) { o.Seed = -1 },
+		`--holdout "Never" is unknown: name one of Tasks, F`:  func(o *Options) { o.Holdout = "Never" },
+		"--holdout-commits 0: must be from 1 to 1000":         func(o *Options) { o.HoldoutCommits = 0 },
+		"--kind Poetry is unknown: name one of CodebaseQA":    func(o *Options) { o.Kinds = []v1alpha1.EvaluationKind{{Name: "Poetry", Tasks: 1}} },
+		"--kind CodebaseQA=0: ask for 1 to 10000 tasks":       func(o *Options) { o.Kinds = []v1alpha1.EvaluationKind{{Name: v1alpha1.KindCodebaseQA}} },
 		"--holdout-percent 51: must be from 1 to 50":          func(o *Options) { o.HoldoutPercent = 51 },
 		"--min-samples 0: must be from 1":                     func(o *Options) { o.MinSamples = 0 },
 		"--max-length 10: must be from 64":                    func(o *Options) { o.MaxLength = 10 },
@@ -36,6 +40,17 @@ func TestOptionsCheck(t *testing.T) {
 		change(&options)
 		if err := options.check(); err == nil || !strings.Contains(err.Error(), says) {
 			t.Errorf("got %v, want %q", err, says)
+		}
+	}
+}
+
+// What says nothing with a protocol is no part of the recipe, and so of no key.
+func TestHoldoutCommitsAreOfProtocolsWithCommits(t *testing.T) {
+	for holdout, want := range map[v1alpha1.Holdout]int32{v1alpha1.HoldoutTasks: 0, v1alpha1.HoldoutFrontier: 7, v1alpha1.HoldoutPrequential: 7} {
+		options := DefaultOptions()
+		options.Holdout, options.HoldoutCommits = holdout, 7
+		if got := options.recipe(Checkout{}, "", v1alpha1.BaseModel{}).Evaluation; got.HoldoutCommits != want || got.Holdout != holdout {
+			t.Errorf("%s gives %+v, want %d commits", holdout, got, want)
 		}
 	}
 }

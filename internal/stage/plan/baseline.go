@@ -48,6 +48,8 @@ type suite struct {
 	paths    []string
 	timeout  time.Duration
 	progress func(contract.Progress)
+	// parted says that the tree is not that of the run's commit.
+	parted bool
 }
 
 // run runs tests in a fresh copy of the tree.
@@ -153,8 +155,8 @@ func (s suite) usable(report *language.TestReport, testFiles int) error {
 		}
 		problem := report.Problems[0]
 		return stage.Fail(v1alpha1.FailureRepositoryCode, nil,
-			"%d of %d test files do not import; the first is %s: %s; install what is missing in environment.image or with environment.setup",
-			len(report.Problems), max(testFiles, len(report.Problems)), plain(problem.Path), plain(problem.Message))
+			"%d of %d test files do not import; the first is %s: %s; install what is missing in environment.image or with environment.setup%s",
+			len(report.Problems), max(testFiles, len(report.Problems)), plain(problem.Path), plain(problem.Message), s.earlier())
 	case language.StateNoTests:
 		return stage.Fail(v1alpha1.FailureRepositoryCode, nil,
 			"no tests were found in %s; set environment.test.paths to the folder of the tests", s.where())
@@ -165,6 +167,14 @@ func (s suite) usable(report *language.TestReport, testFiles int) error {
 		return stage.Fail(v1alpha1.FailureRepositoryCode, nil,
 			"the test runner failed in %s before the tests ended: %s; the tests must run in environment.image", s.where(), plain(lastLine(report.Output)))
 	}
+}
+
+// earlier warns of a tree that needs what its own commit names.
+func (s suite) earlier() string {
+	if !s.parted {
+		return ""
+	}
+	return "; with evaluation.holdout Frontier it is what the earlier commit that is trained on needs"
 }
 
 func (s suite) where() string {

@@ -295,3 +295,15 @@ func TestSymbolsFollowExports(t *testing.T) {
 		t.Error(diff)
 	}
 }
+
+// Where the tree is that of an earlier commit, a missing dependency is one of that
+// commit.
+func TestUsableNamesTheEarlierCommit(t *testing.T) {
+	report := &language.TestReport{State: language.StateCollectionError, Problems: []language.FileProblem{{Path: "test_a.py", Message: "No module named 'b'"}}}
+	for _, parted := range []bool{true, false} {
+		err := suite{parted: parted}.usable(report, 1)
+		if err == nil || strings.Contains(err.Error(), "earlier commit") != parted {
+			t.Errorf("with the newest commits kept from training %v, it says %v", parted, err)
+		}
+	}
+}

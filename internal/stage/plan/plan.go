@@ -101,7 +101,7 @@ func measure(ctx context.Context, env stage.Env, m *mine) error {
 		return nil
 	}
 	s := suite{
-		adapter: m.adapter, box: env.Agent, progress: env.Progress,
+		adapter: m.adapter, box: env.Agent, progress: env.Progress, parted: m.parted,
 		paths:   m.recipe.Environment.Test.Paths,
 		timeout: m.recipe.Experience.TestTimeout.Duration,
 	}
