@@ -38,6 +38,9 @@ type Class struct {
 	Epochs       int
 	// Kinds of tasks that are asked, besides the questions on Facts.
 	Kinds []v1alpha1.EvaluationKind
+	// HoldoutCommits are kept from training and give tasks, with the protocol Frontier;
+	// 0 holds functions out.
+	HoldoutCommits int
 	// OpenBookQuestions and SearchQuestions are how many questions are asked with the
 	// repository at hand, and with what a search of it finds.
 	OpenBookQuestions, SearchQuestions int
