@@ -1,6 +1,7 @@
 package owntree
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -217,7 +218,10 @@ func Added(dialect language.Dialect, module language.Module, before []byte) []ta
 			continue
 		}
 		pattern, err := language.BasicPattern(dialect.DefinitionPattern(definition))
-		if err != nil || slices.ContainsFunc(lines, pattern.Match) {
+		name := []byte(definition.SimpleName())
+		// Every pattern ends with the name, which most lines lack: that is cheaper to see.
+		begins := func(line []byte) bool { return bytes.Contains(line, name) && pattern.Match(line) }
+		if err != nil || slices.ContainsFunc(lines, begins) {
 			continue
 		}
 		added = append(added, task.Reference{Name: definition.Name, Path: module.Path})
