@@ -112,7 +112,7 @@ bench-evaluation: ## Admit and grade tasks of all executable kinds with Frontier
 	go run ./hack/bench evaluation --seed $(SEED) --report $(BIN)/bench-evaluation.md $(if $(ONLY),--only $(ONLY)) $(if $(TASKS),--tasks $(TASKS))
 
 .PHONY: bench-crossover
-bench-crossover: build ## Train experts of two repositories and of both, ask each on both, three seeds (about 80 minutes). SEEDS and FACTS vary: SEEDS=1 FACTS=8 is a trial.
+bench-crossover: build ## Train experts of two repositories and of both, ask each on both, three seeds (about 50 minutes). SEEDS and FACTS vary: SEEDS=1 FACTS=8 is a trial.
 	go run ./hack/bench crossover --report $(BIN)/bench-crossover.md $(if $(SEEDS),--seeds $(SEEDS)) $(if $(FACTS),--facts $(FACTS))
 
 .PHONY: bench-poison
