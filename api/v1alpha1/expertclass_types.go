@@ -10,7 +10,7 @@ import (
 //
 // +kubebuilder:object:root=true
 // +kubebuilder:subresource:status
-// +kubebuilder:resource:scope=Cluster,shortName=eclass,categories=repoexpert
+// +kubebuilder:resource:scope=Cluster,shortName=eclass,categories=repo-expert
 // +kubebuilder:printcolumn:name="Default",type=string,JSONPath=`.metadata.annotations.repoexpert\.dev/is-default-class`
 // +kubebuilder:printcolumn:name="Base",type=string,JSONPath=`.spec.baseModel.name`
 // +kubebuilder:printcolumn:name="Engine",type=string,JSONPath=`.spec.serving.engine`

@@ -10,7 +10,7 @@ import (
 //
 // +kubebuilder:object:root=true
 // +kubebuilder:subresource:status
-// +kubebuilder:resource:shortName=erun,categories=repoexpert
+// +kubebuilder:resource:shortName=erun,categories=repo-expert
 // +kubebuilder:printcolumn:name="Expert",type=string,JSONPath=`.spec.expertName`
 // +kubebuilder:printcolumn:name="Commit",type=string,JSONPath=`.spec.shortCommit`
 // +kubebuilder:printcolumn:name="Stage",type=string,JSONPath=`.status.stage`

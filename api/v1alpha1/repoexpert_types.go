@@ -10,7 +10,7 @@ import (
 //
 // +kubebuilder:object:root=true
 // +kubebuilder:subresource:status
-// +kubebuilder:resource:shortName=expert;re,categories=repoexpert
+// +kubebuilder:resource:shortName=expert;re,categories=repo-expert
 // +kubebuilder:printcolumn:name="Ready",type=string,JSONPath=`.status.conditions[?(@.type=="Ready")].status`
 // +kubebuilder:printcolumn:name="Stage",type=string,JSONPath=`.status.activeRun.stage`
 // +kubebuilder:printcolumn:name="Served",type=string,JSONPath=`.status.served.shortCommit`

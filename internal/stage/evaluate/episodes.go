@@ -12,6 +12,7 @@ import (
 
 	"github.com/repoexpert/operator/api/v1alpha1"
 	"github.com/repoexpert/operator/internal/agent"
+	"github.com/repoexpert/operator/internal/contract"
 	"github.com/repoexpert/operator/internal/engine"
 	"github.com/repoexpert/operator/internal/grading"
 	"github.com/repoexpert/operator/internal/report"
@@ -198,6 +199,17 @@ func (e *evaluation) chooseEpisodes(ctx context.Context, wanted v1alpha1.Evaluat
 	return k, enough(wanted, len(k.jobs), k.why())
 }
 
+// tell says how far the choice is: one task takes many runs of tests.
+func (k *episodes) tell(limit int) {
+	refused := 0
+	for _, n := range k.refusals {
+		refused += n
+	}
+	k.evaluation.progress.report(contract.Progress{
+		Step: int64(len(k.jobs)), Total: int64(limit), Message: fmt.Sprintf("%s: admitting tasks, %d refused", k.head().Name, refused),
+	})
+}
+
 // take takes the offers, in their order, that are tasks, at most limit.
 func (k *episodes) take(t *tools, limit int, offers []offer) (err error) {
 	for _, o := range offers {
@@ -209,6 +221,7 @@ func (k *episodes) take(t *tools, limit int, offers []offer) (err error) {
 		}
 		j, reason := job{}, refusedSeen
 		if o.held {
+			k.tell(min(limit, len(offers)))
 			if j, reason, err = o.build(k, t); err != nil {
 				return fmt.Errorf("admit task %s: %w", o.id, err)
 			}

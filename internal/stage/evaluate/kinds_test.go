@@ -2,6 +2,7 @@ package evaluate
 
 import (
 	"encoding/base64"
+	"fmt"
 	"strings"
 	"testing"
 
@@ -61,9 +62,14 @@ func TestKindsOfTheHistory(t *testing.T) {
 	digest := w.serve(recipe.Seen{})
 	w.env.Spec.Served.Commit = w.commits[1]
 	w.env.Spec.Anchor = &contract.ServedModel{Commit: w.commits[0], ModelKey: w.env.Spec.Served.ModelKey, ModelDigest: digest}
+	var told []string
+	w.env.Progress = func(p contract.Progress) { told = append(told, fmt.Sprintf("%d/%d %s", p.Step, p.Total, p.Message)) }
 	e, err := w.stage.prepare(t.Context(), w.env)
 	if err != nil {
 		t.Fatal(err)
+	}
+	if len(told) < 3 || told[0] != "0/2 IssueResolution: admitting tasks, 0 refused" {
+		t.Errorf("while tasks are admitted it tells %q", told)
 	}
 	w.answers = knowingAll(e, "base")
 	if err := e.ask(t.Context()); err != nil {
