@@ -60,20 +60,7 @@ The models are simulated: they submit nothing, at once. So no time of a model is
 }
 
 func (b evaluationBench) run(ctx context.Context, out io.Writer) error {
-	w, err := openWorkspace()
-	if err != nil {
-		return err
-	}
-	for _, name := range b.only {
-		s, err := subjectNamed(name)
-		if err != nil {
-			return err
-		}
-		if err := b.measure(ctx, w, s, out); err != nil {
-			return fmt.Errorf("%s: %w", name, err)
-		}
-	}
-	return nil
+	return eachSubject(b.only, func(w workspace, s subject) error { return b.measure(ctx, w, s, out) })
 }
 
 // measure evaluates on a subject with both protocols. The model that Prequential

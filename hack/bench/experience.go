@@ -45,20 +45,7 @@ the same again: with other hash seeds, in two shards, and executed once more.
 }
 
 func (b experienceBench) run(ctx context.Context, out io.Writer) error {
-	w, err := openWorkspace()
-	if err != nil {
-		return err
-	}
-	for _, name := range b.only {
-		s, err := subjectNamed(name)
-		if err != nil {
-			return err
-		}
-		if err := b.measure(ctx, w, s, out); err != nil {
-			return fmt.Errorf("%s: %w", name, err)
-		}
-	}
-	return nil
+	return eachSubject(b.only, func(w workspace, s subject) error { return b.measure(ctx, w, s, out) })
 }
 
 // measure makes the samples of one subject several times and prints its tables.

@@ -53,29 +53,19 @@ It fails if one known body is not resolved, or nothing, or a cheat, is.
 }
 
 func (b gradingBench) run(ctx context.Context, out io.Writer) error {
-	w, err := openWorkspace()
-	if err != nil {
-		return err
-	}
 	wrong := 0
-	for _, name := range b.only {
-		s, err := subjectNamed(name)
-		if err != nil {
-			return err
-		}
+	err := eachSubject(b.only, func(w workspace, s subject) error {
 		g, err := b.grade(ctx, w, s)
 		if err == nil {
 			err = g.print(out)
 		}
-		if err != nil {
-			return fmt.Errorf("%s: %w", name, err)
-		}
 		wrong += g.wrong()
+		return err
+	})
+	if err == nil && wrong > 0 {
+		err = fmt.Errorf("%d verdicts are wrong", wrong)
 	}
-	if wrong > 0 {
-		return fmt.Errorf("%d verdicts are wrong", wrong)
-	}
-	return nil
+	return err
 }
 
 // grade plans a subject and grades on its functions.

@@ -129,6 +129,24 @@ func (w workspace) copyHead(ctx context.Context, p place) error {
 	return nil
 }
 
+// eachSubject opens a workspace and measures the subjects that are named, in order.
+func eachSubject(names []string, measure func(workspace, subject) error) error {
+	w, err := openWorkspace()
+	if err != nil {
+		return err
+	}
+	for _, name := range names {
+		s, err := subjectNamed(name)
+		if err != nil {
+			return err
+		}
+		if err := measure(w, s); err != nil {
+			return fmt.Errorf("%s: %w", name, err)
+		}
+	}
+	return nil
+}
+
 // pythonSite installs pytest and what else the subject's tests import.
 func (w workspace) pythonSite(ctx context.Context, s subject) (string, error) {
 	site := filepath.Join(w.dir, s.name+"-site")
