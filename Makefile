@@ -108,11 +108,11 @@ bench-grading: build ## Grade known answers, nothing and cheats on functions of 
 	go run ./hack/bench grading --seed $(SEED) --report $(BIN)/bench-grading.md $(if $(ONLY),--only $(ONLY)) $(if $(TASKS),--tasks $(TASKS))
 
 .PHONY: bench-evaluation
-bench-evaluation: ## Admit and grade tasks of all executable kinds with Frontier and Prequential: click, cobra (about half an hour). ONLY=click,attrs,cobra, TASKS and SEED vary.
+bench-evaluation: ## Admit and grade tasks of all executable kinds with Frontier and Prequential: click, cobra (about an hour). ONLY=click,attrs,cobra, TASKS and SEED vary.
 	go run ./hack/bench evaluation --seed $(SEED) --report $(BIN)/bench-evaluation.md $(if $(ONLY),--only $(ONLY)) $(if $(TASKS),--tasks $(TASKS))
 
 .PHONY: bench-crossover
-bench-crossover: build ## Train experts of two repositories and of both, ask each on both, three seeds (about 50 minutes). SEEDS and FACTS vary: SEEDS=1 FACTS=8 is a trial.
+bench-crossover: build ## Train experts of two repositories and of both, ask each on both, three seeds (50 to 100 minutes). SEEDS and FACTS vary: SEEDS=1 FACTS=8 is a trial.
 	go run ./hack/bench crossover --report $(BIN)/bench-crossover.md $(if $(SEEDS),--seeds $(SEEDS)) $(if $(FACTS),--facts $(FACTS))
 
 .PHONY: bench-poison

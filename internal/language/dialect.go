@@ -14,7 +14,7 @@ type Dialect interface {
 	// SourceGlob matches source files by name, as grep --include takes it.
 	SourceGlob() string
 	// DefinitionPattern is a basic regular expression for the line that begins a
-	// definition.
+	// definition. It ends with the definition's simple name.
 	DefinitionPattern(definition Definition) string
 	// Dependencies are the files and folders of a tree that say which other modules
 	// it needs, or hold them. An environment is made for those of one commit.

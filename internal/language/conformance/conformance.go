@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io/fs"
 	"slices"
+	"strings"
 	"testing"
 	"testing/fstest"
 	"time"
@@ -68,6 +69,7 @@ func Run(t *testing.T, adapter language.Adapter, fixture Fixture) {
 	PutTree(t, box, library, fixture.Library)
 	t.Run("Inspect", func(t *testing.T) { testInspect(t, adapter, box, fixture) })
 	t.Run("MaskBody", func(t *testing.T) { testMasks(t, adapter, box, fixture) })
+	t.Run("DefinitionPattern", func(t *testing.T) { testDefinitionPatterns(t, adapter, box) })
 	t.Run("Mutate", func(t *testing.T) { testMutations(t, adapter, box, fixture) })
 	t.Run("RunTests", func(t *testing.T) { testOutcomes(t, adapter, box, fixture) })
 	t.Run("Coverage", func(t *testing.T) { testCoverage(t, adapter, box, fixture) })
@@ -114,6 +116,18 @@ type masked struct {
 	dir        string
 	module     language.Module
 	definition language.Definition
+}
+
+// testDefinitionPatterns holds the patterns against their end, which is searched for
+// before them.
+func testDefinitionPatterns(t *testing.T, adapter language.Adapter, box sandbox.Box) {
+	for _, module := range inspect(t, adapter, box, library).Modules {
+		for _, definition := range module.Definitions {
+			if pattern := adapter.Dialect().DefinitionPattern(definition); !strings.HasSuffix(pattern, definition.SimpleName()) {
+				t.Errorf("the pattern %q of %s does not end with its name", pattern, definition.Name)
+			}
+		}
+	}
 }
 
 // testMasks masks every function, each in a file of its own, and inspects all
