@@ -37,8 +37,8 @@ demo-down: $(BIN)/demo ## Remove all that the demo made, with CLUSTER=local the 
 	$(BIN)/demo down --cluster $(CLUSTER)
 
 .PHONY: test
-test: $(BIN)/gotestsum envtest-assets $(BIN)/pytest-site/.done ## Everything that runs without a node: unit tests, race tests, a real API server.
-	KUBEBUILDER_ASSETS="$$($(BIN)/devcluster assets)" KUBEBUILDER_CONTROLPLANE_START_TIMEOUT=2m REPOEXPERT_TEST_PYTHONPATH=$(BIN)/pytest-site CGO_ENABLED=1 \
+test: $(BIN)/gotestsum envtest-assets $(BIN)/pytest-site/.done $(BIN)/hypothesis-site/.done ## Everything that runs without a node: unit tests, race tests, a real API server.
+	KUBEBUILDER_ASSETS="$$($(BIN)/devcluster assets)" KUBEBUILDER_CONTROLPLANE_START_TIMEOUT=2m REPOEXPERT_TEST_PYTHONPATH=$(BIN)/pytest-site REPOEXPERT_TEST_HYPOTHESIS=$(BIN)/hypothesis-site CGO_ENABLED=1 \
 	  $(BIN)/gotestsum --format pkgname -- -race -timeout 20m ./...
 	cd hack/devcluster && $(BIN)/gotestsum --format pkgname -- ./...
 
@@ -151,9 +151,10 @@ $(BIN)/devcluster: $(shell git ls-files hack/devcluster 2>/dev/null)
 $(BIN)/demo: $(shell git ls-files hack/demo hack/local 'internal/*.go' api go.mod 2>/dev/null) $(BIN)/devcluster $(BIN)/kustomize $(BIN)/pytest-site/.done
 	CGO_ENABLED=0 go build -trimpath -o $@ ./hack/demo
 
-$(BIN)/pytest-site/.done: hack/tools/python-test.lock
-	rm -rf $(BIN)/pytest-site
-	python3 -m pip install --quiet --disable-pip-version-check --no-deps --target $(BIN)/pytest-site -r hack/tools/python-test.lock
+# Hypothesis is apart: where it is installed, every run of tests imports it.
+$(BIN)/%-site/.done: hack/tools/python-%.lock
+	rm -rf $(@D)
+	python3 -m pip install --quiet --disable-pip-version-check --no-deps --target $(@D) -r $<
 	touch $@
 
 .PHONY: envtest-assets

@@ -27,7 +27,8 @@ What of the repository's own pytest settings is set aside, and why: `addopts`
 and random order. Of `addopts` an import mode is kept, without which files of one
 name in two folders cannot be collected, and what selects tests: the others may
 be stress tests by the thousand, or need a machine of their own. Where hypothesis
-is installed, it draws the same examples in every run.
+is installed, it draws the same examples in every run, however long they take, and
+stops at the first that fails.
 """
 
 import glob
@@ -228,6 +229,8 @@ class Recorder:
             place = random.Random(self.canary).randrange(len(kept) + 1)
             kept.insert(place, canary_item(session, self.canary))
         items[:] = kept
+        if "hypothesis" in sys.modules:
+            ignore_time(kept)
         self.collected = len({item.nodeid for item in kept})
         # To show the source of every frame parses its whole file each time: where a
         # fault fails 1,000 tests that took 20 times as long as the tests themselves.
@@ -291,6 +294,35 @@ def settings(config):
     except ImportError:
         return config.inicfg
     return (load_config_dict_from_file(config.inipath) if config.inipath else None) or {}
+
+
+def ignore_time(items):
+    """Keep the clock out of hypothesis' verdicts.
+
+    On a busy machine examples exceed their deadline and are too slow to draw. To shrink
+    one that fails changes no verdict, ends by the clock, and takes up to five minutes.
+    What earlier runs left in a database of examples is not of this run.
+    """
+    from hypothesis import HealthCheck, settings
+
+    def untimed(given):
+        return settings(
+            given,
+            database=None,
+            deadline=None,
+            phases=[phase for phase in given.phases if phase.name not in ("reuse", "shrink", "explain")],
+            suppress_health_check=list({*given.suppress_health_check, HealthCheck.too_slow}),
+        )
+
+    changed = set()
+    for item in items:
+        test = getattr(item, "obj", None)
+        # A test, where hypothesis' own plugin looks too, and the class of a state machine.
+        for holder, name in ((getattr(test, "__func__", test), "_hypothesis_internal_use_settings"), (getattr(item, "cls", None), "settings")):
+            given = getattr(holder, name, None)
+            if isinstance(given, settings) and (id(holder), name) not in changed:
+                changed.add((id(holder), name))
+                setattr(holder, name, untimed(given))
 
 
 def inside(name):

@@ -2,9 +2,11 @@ package python
 
 import (
 	"errors"
+	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"testing/fstest"
@@ -440,30 +442,89 @@ func TestCoverageOfLoading(t *testing.T) {
 	}
 }
 
-// Tests that draw their examples draw the same ones in every run, whatever the hash
-// seed. The plugin is a small one with the name and the option of hypothesis's.
-func TestDrawnExamplesAreTheSame(t *testing.T) {
+// drawing are tests whose examples hypothesis draws. What happened to them tells a last
+// test, since only the first failure of each is in the report.
+const drawing = `import time
+
+from hypothesis import given, settings, strategies
+from hypothesis.stateful import RuleBasedStateMachine, rule
+
+failures = {"function": 0, "machine": 0}
+
+
+@given(strategies.integers())
+def test_a_tells_what_it_drew(number):
+    assert abs(number) < 100, number
+
+
+@settings(deadline=1, max_examples=3)
+@given(strategies.integers())
+def test_b_exceeds_its_deadline(number):
+    time.sleep(0.02)
+
+
+@settings(deadline=1, max_examples=8)
+@given(strategies.integers().map(lambda number: time.sleep(0.2)))
+def test_c_draws_slowly(nothing):
+    pass
+
+
+@given(strategies.lists(strategies.integers(min_value=1000)))
+def test_d_could_be_shrunk(numbers):
+    failures["function"] += sum(numbers) > 10**6
+    assert sum(numbers) <= 10**6, "too many"
+
+
+class Machine(RuleBasedStateMachine):
+    @rule(number=strategies.integers())
+    def step(self, number):
+        failures["machine"] += number > 100
+        assert number <= 100, "too many"
+
+
+TestMachine = Machine.TestCase
+
+
+def test_z_each_failed_once_and_again_when_it_was_told():
+    assert failures == {"function": 2, "machine": 2}
+`
+
+// Hypothesis draws the same examples in every run, whatever the hash seed, and its
+// verdicts do not depend on the time that passes.
+func TestDrawnExamples(t *testing.T) {
 	usePytest(t)
-	environment := t.TempDir()
-	for name, text := range map[string]string{
-		"hypothesis-1.0.dist-info/METADATA":         "Metadata-Version: 2.1\nName: hypothesis\nVersion: 1.0\n",
-		"hypothesis-1.0.dist-info/entry_points.txt": "[pytest11]\nhypothesispytest = drawing\n",
-		"drawing.py": "import random\n\nimport pytest\n\n\ndef pytest_addoption(parser):\n    parser.addoption('--hypothesis-seed')\n\n\n" +
-			"@pytest.fixture\ndef drawn(request):\n    return random.Random(request.config.getoption('--hypothesis-seed')).random()\n",
-	} {
-		write(t, filepath.Join(environment, name), text)
+	site := os.Getenv("REPOEXPERT_TEST_HYPOTHESIS")
+	if site == "" {
+		t.Fatal("REPOEXPERT_TEST_HYPOTHESIS must name a folder with hypothesis; run make test")
 	}
 	box := conformance.StartBox(t)
-	conformance.PutTree(t, box, "tree", fstest.MapFS{"test_a.py": file("def test_a(drawn):\n    assert drawn is None, drawn\n")})
-	var messages []string
+	conformance.PutTree(t, box, "tree", fstest.MapFS{"test_drawing.py": file(drawing)})
+	var drawn []string
 	for _, seed := range []uint32{1, 2} {
-		report, err := Adapter{environment: environment}.RunTests(t.Context(), box, "tree", language.TestRequest{Timeout: time.Minute, HashSeed: seed})
-		if err != nil || len(report.Tests) != 1 {
-			t.Fatalf("%+v, %v", report, err)
+		report, err := Adapter{environment: site}.RunTests(t.Context(), box, "tree", language.TestRequest{Timeout: time.Minute, HashSeed: seed})
+		if err != nil {
+			t.Fatal(err)
 		}
-		messages = append(messages, report.Tests[0].Message)
+		var outcomes []string
+		for _, test := range report.Tests {
+			outcomes = append(outcomes, fmt.Sprintf("%s: %s", test.ID, test.Outcome))
+		}
+		want := []string{
+			"test_drawing.py::TestMachine::runTest: failed",
+			"test_drawing.py::test_a_tells_what_it_drew: failed",
+			"test_drawing.py::test_b_exceeds_its_deadline: passed",
+			"test_drawing.py::test_c_draws_slowly: passed",
+			"test_drawing.py::test_d_could_be_shrunk: failed",
+			"test_drawing.py::test_z_each_failed_once_and_again_when_it_was_told: passed",
+		}
+		slices.Sort(outcomes)
+		if !slices.Equal(outcomes, want) {
+			t.Fatalf("outcomes %q, want %q; %+v", outcomes, want, report.Tests)
+		}
+		i := slices.IndexFunc(report.Tests, func(test language.TestResult) bool { return strings.Contains(test.ID, "test_a") })
+		drawn = append(drawn, report.Tests[i].Message)
 	}
-	if messages[0] != messages[1] || !strings.HasPrefix(messages[0], "AssertionError: 0.") {
-		t.Errorf("two runs draw %q", messages)
+	if drawn[0] != drawn[1] || !strings.HasPrefix(drawn[0], "AssertionError: ") {
+		t.Errorf("two runs draw %q", drawn)
 	}
 }
