@@ -10,6 +10,8 @@ import (
 	"os"
 	"path/filepath"
 	"sync"
+
+	"github.com/repoexpert/operator/api/v1alpha1"
 )
 
 // accountFile is the account below the counter's folder.
@@ -46,6 +48,24 @@ func OpenCounter(folder string, budget Budget) (*Counter, error) {
 		return nil, err
 	}
 	return c, nil
+}
+
+// Spent returns what the account in a folder has used, and says in words how much
+// of the budget that is; "" where nothing was asked of the teacher.
+func Spent(folder string, budget v1alpha1.TeacherBudget) (Tokens, string, error) {
+	account, err := readAccount(filepath.Join(folder, accountFile))
+	if err != nil {
+		return Tokens{}, "", err
+	}
+	account.recover()
+	if account.Used == (Tokens{}) {
+		return Tokens{}, "", nil
+	}
+	b, err := NewBudget(budget)
+	if err != nil {
+		return Tokens{}, "", err
+	}
+	return account.Used, "the teacher used " + b.describe(account.Used), nil
 }
 
 func readAccount(name string) (Account, error) {

@@ -64,6 +64,9 @@ func TestTeacherBehindItsProxy(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	if s := stageOf(run, v1alpha1.StageCurate); !strings.HasPrefix(s.Message, "the teacher used ") {
+		t.Errorf("the second run says %q of what its teacher used", s.Message)
+	}
 	checkDataset(t, folder)
 	watched.proxyAlone(ctx)
 	watched.keySeen(ctx, folder)

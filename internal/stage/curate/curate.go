@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"os"
 	"path/filepath"
 
@@ -15,6 +16,7 @@ import (
 	"github.com/repoexpert/operator/internal/recipe/trl"
 	"github.com/repoexpert/operator/internal/stage"
 	"github.com/repoexpert/operator/internal/task"
+	"github.com/repoexpert/operator/internal/teacher"
 )
 
 // Files of a data set.
@@ -74,7 +76,36 @@ func (s Stage) Run(ctx context.Context, env stage.Env) (contract.StageResult, er
 			"%d samples are left of %d (dropped: %s), experience.minSamples asks for %d; raise the samples of experience.units or training.maxLength in the class, or lower experience.minSamples",
 			len(kept), card.lines(), card.droppedText(), minimum)
 	}
-	return seal(env, p, kept, card)
+	result, err := seal(env, p, kept, card)
+	if err != nil {
+		return contract.StageResult{}, err
+	}
+	return withTeacher(env, result), nil
+}
+
+// withTeacher adds to the result what the run's teacher used. It is no part of the
+// data set: a run that finds the same samples made has asked nobody.
+func withTeacher(env stage.Env, result contract.StageResult) contract.StageResult {
+	t := env.Spec.Recipe.Teacher
+	if t == nil {
+		return result
+	}
+	folder, err := env.Store.Path(contract.TeachersFolder + "/" + env.Spec.Run)
+	if err != nil {
+		env.Log.Warn("what the teacher used is not told", "error", err)
+		return result
+	}
+	used, text, err := teacher.Spent(folder, t.Budget)
+	if err != nil {
+		env.Log.Warn("what the teacher used is not told", "error", err)
+		return result
+	}
+	if text != "" {
+		result.Message = text
+		result.Counts = maps.Clone(result.Counts)
+		result.Counts["teacher.promptTokens"], result.Counts["teacher.completionTokens"] = used.Prompt, used.Completion
+	}
+	return result
 }
 
 // curate drops what must not be trained and puts the rest in training order.

@@ -86,6 +86,8 @@ type world struct {
 	shards     []string
 	rejections []string
 	counts     []map[string]int64
+	// account is what the run's teacher used, as its proxy writes it.
+	account string
 }
 
 func newWorld(t testing.TB) *world {
@@ -157,6 +159,7 @@ func clusterOf(id string) string { return "cluster of " + id }
 func (w *world) run(t testing.TB) (contract.StageResult, error) {
 	t.Helper()
 	w.sealInputs(t)
+	w.keepAccount(t)
 	digests := make([]string, len(w.shards))
 	for i, shard := range w.shards {
 		digests[i] = w.sealShard(t, i, shard)
