@@ -93,7 +93,7 @@ type EvaluationKind struct {
 }
 
 // KindName is a kind of evaluation task.
-// +kubebuilder:validation:Enum=CodebaseQA;ContextualImplementation;IssueResolution;TestGeneration;FeatureImplementation
+// +kubebuilder:validation:Enum=CodebaseQA;ContextualImplementation;IssueResolution;TestGeneration;FeatureImplementation;GeneralQuestions
 type KindName string
 
 // Kinds of evaluation tasks.
@@ -113,13 +113,16 @@ const (
 	// KindFeatureImplementation gives the agent the description of a feature of
 	// the repository's history and the tree before it.
 	KindFeatureImplementation KindName = "FeatureImplementation"
+	// KindGeneralQuestions asks easy questions about no repository, closed book: a
+	// loss shows what training made a model forget. It cannot be the primary kind.
+	KindGeneralQuestions KindName = "GeneralQuestions"
 )
 
 // CommitKinds are the kinds whose tasks are what commits did.
 var CommitKinds = []KindName{KindIssueResolution, KindTestGeneration, KindFeatureImplementation}
 
 // KindNames lists all kinds of evaluation tasks.
-var KindNames = []KindName{KindCodebaseQA, KindContextualImplementation, KindIssueResolution, KindTestGeneration, KindFeatureImplementation}
+var KindNames = []KindName{KindCodebaseQA, KindContextualImplementation, KindIssueResolution, KindTestGeneration, KindFeatureImplementation, KindGeneralQuestions}
 
 // AgentProfile bounds an episode of the executable kinds.
 type AgentProfile struct {

@@ -57,30 +57,10 @@ type EvaluationRecord struct {
 	// +kubebuilder:validation:MaxItems=8
 	Prequential []KindRecord `json:"prequential,omitempty"`
 
-	// canary is the candidate's result on general questions that are not of the
-	// repository; absent when none were asked.
-	// +optional
-	Canary *CanaryRecord `json:"canary,omitempty"`
-
 	// recordDigest is the digest of the log line that carried the record.
 	// +optional
 	// +kubebuilder:validation:MaxLength=71
 	RecordDigest string `json:"recordDigest,omitempty"`
-}
-
-// CanaryRecord is a result on general questions.
-type CanaryRecord struct {
-	// solved is the number of questions that were answered right.
-	// +optional
-	// +kubebuilder:validation:Minimum=0
-	// +kubebuilder:validation:Maximum=10000
-	Solved int32 `json:"solved,omitempty"`
-
-	// asked is the number of questions.
-	// +required
-	// +kubebuilder:validation:Minimum=1
-	// +kubebuilder:validation:Maximum=10000
-	Asked int32 `json:"asked"`
 }
 
 // KindRecord is the result of one kind.

@@ -11,6 +11,7 @@ import (
 	"sigs.k8s.io/yaml"
 
 	"github.com/repoexpert/operator/api/v1alpha1"
+	"github.com/repoexpert/operator/internal/general"
 )
 
 //go:embed manifests
@@ -109,6 +110,7 @@ func (c Class) AllKinds() Class {
 	for _, kind := range []v1alpha1.KindName{v1alpha1.KindContextualImplementation, v1alpha1.KindIssueResolution, v1alpha1.KindTestGeneration} {
 		c.Kinds = append(c.Kinds, v1alpha1.EvaluationKind{Name: kind, Tasks: 2, MinimumTasks: 1})
 	}
+	c.Kinds = append(c.Kinds, v1alpha1.EvaluationKind{Name: v1alpha1.KindGeneralQuestions, Tasks: int32(general.Count()), MinimumTasks: 1})
 	return c
 }
 

@@ -202,6 +202,9 @@ func TestValidate(t *testing.T) {
 		"probes":        {func(s *v1alpha1.ExpertClassSpec) { s.Serving.ProbeQuestions, s.Serving.ProbeAgreement = 3, 4 }, "serving.probeAgreement 4 is above serving.probeQuestions 3"},
 		"primary kind is not asked": {func(s *v1alpha1.ExpertClassSpec) { s.Gate.PrimaryKind = v1alpha1.KindContextualImplementation },
 			"gate.primaryKind ContextualImplementation is not among evaluation.kinds"},
+		"primary kind is general": {func(s *v1alpha1.ExpertClassSpec) {
+			s.Gate.PrimaryKind, s.Evaluation.Kinds[0].Name = v1alpha1.KindGeneralQuestions, v1alpha1.KindGeneralQuestions
+		}, "gate.primaryKind GeneralQuestions says nothing of what was learned"},
 		"too few tasks for the margin": {func(s *v1alpha1.ExpertClassSpec) { s.Evaluation.Kinds[0].Tasks = 18 }, "evaluation.kinds[CodebaseQA].tasks 18 cannot support a promotion"},
 		"looks at greedy answers":      {func(s *v1alpha1.ExpertClassSpec) { s.Gate.Looks = v1alpha1.LooksThree }, "answers of gate.primaryKind CodebaseQA are greedy: set gate.looks to One"},
 		"looks at a greedy agent": {func(s *v1alpha1.ExpertClassSpec) {

@@ -114,6 +114,8 @@ func evaluationProblems(spec *v1alpha1.ExpertClassSpec) []string {
 	switch need := gate.MinimumTasks(spec.Gate); {
 	case !ok:
 		found = append(found, fmt.Sprintf("gate.primaryKind %s is not among evaluation.kinds: add it there or choose another one", spec.Gate.PrimaryKind))
+	case primary.Name == v1alpha1.KindGeneralQuestions:
+		found = append(found, "gate.primaryKind GeneralQuestions says nothing of what was learned: choose another kind, and set gate.floors for this one")
 	case int(primary.Tasks) < need:
 		found = append(found, fmt.Sprintf(
 			"evaluation.kinds[%s].tasks %d cannot support a promotion at gate.marginPoints %d and gate.alphaPerMille %d: ask at least %d, or widen the margin",

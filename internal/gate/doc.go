@@ -32,7 +32,6 @@
 //	floors        every kind with a floor reaches it
 //	other kinds   none loses more than 2M to the served model or is harmed
 //	              significantly; a kind in which no model solves 5 % says nothing
-//	canary        general questions are answered as well as asked
 //	usage         at most 5 points more format errors, 1.3 times the tokens
 //	fresh         no loss where the repository changed since the served commit
 //

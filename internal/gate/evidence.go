@@ -27,8 +27,6 @@ type Evidence struct {
 	PlannedGate string
 	// Kinds of tasks.
 	Kinds []Kind
-	// Canary is the candidate's result on general questions; nil when not asked.
-	Canary *Count
 	// Past are the promotions since a person last chose what is served, oldest first.
 	Past []Step
 }

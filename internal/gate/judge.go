@@ -142,7 +142,7 @@ func (j *judgement) chooseArms() {
 func (j *judgement) decide() (Decision, string) {
 	last := j.evidence.Look == len(j.settings.Looks)
 	var open string
-	for _, rule := range []func() finding{j.largeEnough, j.informs, j.better, j.notWorse, j.anchored, j.floors, j.otherKinds, j.canary, j.usage, j.freshness} {
+	for _, rule := range []func() finding{j.largeEnough, j.informs, j.better, j.notWorse, j.anchored, j.floors, j.otherKinds, j.usage, j.freshness} {
 		switch f := rule(); {
 		case f.state == failed:
 			return Reject, j.labelled(f.text)

@@ -171,9 +171,6 @@ func TestJudge(t *testing.T) {
 		"another kind says nothing":     {want: Promote, change: other118(solved{ArmCandidate: 0, ArmServed: 5}), says: "uninformative: CodebaseQA"},
 
 		// G5
-		"canary not asked":        {want: Reject, change: func(s *Settings, _ *Evidence) { s.CanaryFloorPoints = 50 }, says: "no result of the general canary"},
-		"canary below its floor":  {want: Reject, change: func(s *Settings, e *Evidence) { s.CanaryFloorPoints, e.Canary = 50, &Count{49, 100} }, says: "general canary 49.0 % is below its floor of 50 %"},
-		"canary at its floor":     {want: Promote, change: func(s *Settings, e *Evidence) { s.CanaryFloorPoints, e.Canary = 50, &Count{50, 100} }, says: "canary 50.0 %, floor 50 met"},
 		"format errors, 5 points": {want: Promote, change: func(_ *Settings, e *Evidence) { e.arm(ArmServed, used(10, 900)).arm(ArmCandidate, used(60, 900)) }},
 		"format errors, more":     {want: Continue, change: func(_ *Settings, e *Evidence) { e.arm(ArmServed, used(10, 900)).arm(ArmCandidate, used(61, 900)) }, says: "6.1 % of turns have format errors, served 1.0 %"},
 		"tokens, 1.3 times":       {want: Promote, change: func(_ *Settings, e *Evidence) { e.arm(ArmServed, used(0, 1000)).arm(ArmCandidate, used(0, 1300)) }},

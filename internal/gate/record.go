@@ -25,9 +25,6 @@ func FromRecord(q Question) (Evidence, error) {
 	if q.Plan != nil {
 		e.PlannedGate, e.Retry = q.Plan.GateDigest, int(q.Plan.Retry)
 	}
-	if c := record.Canary; c != nil {
-		e.Canary = &Count{Solved: int(c.Solved), Rollouts: int(c.Asked)}
-	}
 	for _, s := range q.Steps {
 		e.Past = append(e.Past, Step{Loss: float64(s.Loss) / millionths, StdErr: float64(s.StandardError) / millionths})
 	}

@@ -20,7 +20,6 @@ func full() v1alpha1.EvaluationRecord {
 	candidate.Usage = &v1alpha1.UsageRecord{Episodes: 4, Turns: 40, FormatErrors: 1, Tokens: 9000}
 	return v1alpha1.EvaluationRecord{
 		Fingerprint: "f", CandidateDigest: "sha256:candidate", ServedDigest: "sha256:served", AnchorDigest: "sha256:anchor", Look: 2,
-		Canary: &v1alpha1.CanaryRecord{Solved: 9, Asked: 10},
 		Kinds: []v1alpha1.KindRecord{{
 			Name: v1alpha1.KindIssueResolution, Groups: "AB", GroupNames: []string{"a", "b"}, Clusters: []int32{7, 7}, Fresh: "01",
 			Arms: []v1alpha1.ArmRecord{candidate, arm(v1alpha1.ArmAnchor, "0x"), {Name: v1alpha1.ArmGold, Successes: "11"}},
@@ -41,8 +40,7 @@ func TestFromRecord(t *testing.T) {
 	want := Evidence{
 		Fingerprint: "f", Candidate: "sha256:candidate", Served: "sha256:served", Anchor: "sha256:anchor",
 		Look: 2, Retry: 2, PlannedGate: plan.GateDigest,
-		Canary: &Count{Solved: 9, Rollouts: 10},
-		Past:   []Step{{Loss: -0.02, StdErr: 0.05}},
+		Past: []Step{{Loss: -0.02, StdErr: 0.05}},
 		Kinds: []Kind{{
 			Name: "IssueResolution", Executable: true,
 			Tasks: []Task{{Cluster: "0000007", Group: "A"}, {Cluster: "0000007", Group: "B", Fresh: true}},

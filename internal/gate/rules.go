@@ -197,19 +197,6 @@ func (j *judgement) harm(k *sample, alpha float64) finding {
 	return finding{}
 }
 
-func (j *judgement) canary() finding {
-	floor, c := j.settings.CanaryFloorPoints, j.evidence.Canary
-	switch {
-	case floor == 0:
-		return finding{}
-	case c == nil || c.Rollouts < 1 || c.Solved < 0 || c.Solved > c.Rollouts:
-		return found(failed, "incomplete evaluation: no result of the general canary")
-	case 100*c.rate() < float64(floor)-rounding:
-		return found(failed, "general canary %.1f %% is below its floor of %d %%: the model forgot what is not of this repository", 100*c.rate(), floor)
-	}
-	return found(holds, "canary %.1f %%, floor %d met", 100*c.rate(), floor)
-}
-
 func (j *judgement) usage() finding {
 	if !slices.Contains(j.models, ArmServed) {
 		return finding{}

@@ -23,9 +23,6 @@ type Settings struct {
 	Looks []Look
 	// Floors are the least scores by kind, in percent.
 	Floors []Floor
-	// CanaryFloorPoints is the least score on the general canary, in percent; 0
-	// asks for no canary.
-	CanaryFloorPoints int
 }
 
 // Look is one planned look at the results so far.

@@ -62,5 +62,5 @@ func MinimumTasks(spec v1alpha1.Gate) int {
 // Executable says whether a kind is graded by running code: all but closed
 // questions, whose answers are greedy.
 func Executable(kind v1alpha1.KindName) bool {
-	return kind != v1alpha1.KindCodebaseQA
+	return kind != v1alpha1.KindCodebaseQA && kind != v1alpha1.KindGeneralQuestions
 }

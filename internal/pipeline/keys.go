@@ -24,7 +24,7 @@ const (
 	experienceVersion  = "experience/8"
 	datasetVersion     = "dataset/5"
 	modelVersion       = "model/1"
-	evaluationVersion  = "evaluation/7"
+	evaluationVersion  = "evaluation/8"
 	runVersion         = "run/1"
 )
 

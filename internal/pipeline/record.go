@@ -53,8 +53,7 @@ func (p *planner) readRecord(result contract.StageResult) (*v1alpha1.EvaluationR
 // would be refused for ever, and the run with it.
 func storable(r v1alpha1.EvaluationRecord) bool {
 	if len(r.Fingerprint) > maxFingerprint || len(r.Protocol) > maxProtocol ||
-		!storableDigest(r.ServedDigest) || !storableDigest(r.AnchorDigest) || r.Look < 0 || r.Look > maxLook ||
-		!storableCanary(r.Canary) {
+		!storableDigest(r.ServedDigest) || !storableDigest(r.AnchorDigest) || r.Look < 0 || r.Look > maxLook {
 		return false
 	}
 	return storableKinds(r.Kinds) && storableKinds(r.Prequential)
@@ -72,10 +71,6 @@ func storableKinds(kinds []v1alpha1.KindRecord) bool {
 		seen[k.Name] = true
 	}
 	return true
-}
-
-func storableCanary(c *v1alpha1.CanaryRecord) bool {
-	return c == nil || (c.Asked >= 1 && c.Asked <= maxTasks && c.Solved >= 0 && c.Solved <= maxTasks)
 }
 
 func storableDigest(digest string) bool { return digest == "" || contract.ValidDigest(digest) }

@@ -547,8 +547,6 @@ func TestRecordThatTheAPIWouldRefuseIsNotStored(t *testing.T) {
 		"odd freshness":              {kind(v1alpha1.KindRecord{Fresh: "012"}), false},
 		"more rollouts than digits":  {arms(v1alpha1.ArmRecord{Name: v1alpha1.ArmBase, Rollouts: 10}), false},
 		"negative usage":             {arms(v1alpha1.ArmRecord{Name: v1alpha1.ArmBase, Usage: &v1alpha1.UsageRecord{Turns: -1}}), false},
-		"canary":                     {func(r *v1alpha1.EvaluationRecord) { r.Canary = &v1alpha1.CanaryRecord{Solved: 2, Asked: 3} }, true},
-		"canary without questions":   {func(r *v1alpha1.EvaluationRecord) { r.Canary = &v1alpha1.CanaryRecord{} }, false},
 		"anchor is no digest":        {func(r *v1alpha1.EvaluationRecord) { r.AnchorDigest = "x" }, false},
 		"look that was not planned":  {func(r *v1alpha1.EvaluationRecord) { r.Look = 9 }, false},
 		"tasks of later commits":     {later(v1alpha1.KindRecord{Protocol: v1alpha1.HoldoutPrequential}), true},

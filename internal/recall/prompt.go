@@ -7,7 +7,7 @@ import (
 )
 
 // answerFormat tells a model that was not trained on it what form is scored.
-const answerFormat = "You answer questions about the Python project %s. Reply with the answer alone: a file path, a name or a value. No sentence, no explanation."
+const answerFormat = "You answer questions about the project %s. Reply with the answer alone: a file path, a name or a value. No sentence, no explanation."
 
 // examples are true statements about another library (requests 2.32; those about types, 2.34), so they
 // show the form of each kind's answers and nothing about the repository.

@@ -102,6 +102,8 @@ func kindTitle(name v1alpha1.KindName) string {
 		return "Writing a test for a bug"
 	case v1alpha1.KindFeatureImplementation:
 		return "Writing a feature"
+	case v1alpha1.KindGeneralQuestions:
+		return "General questions"
 	default:
 		return shown(string(name), maxLabel)
 	}

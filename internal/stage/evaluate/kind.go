@@ -107,13 +107,14 @@ func (k *asked) scored() int {
 	return n
 }
 
-// choosers make the kinds: each takes its tasks from the plan.
+// choosers make the kinds.
 var choosers = map[v1alpha1.KindName]func(*evaluation, context.Context, v1alpha1.EvaluationKind) (kind, error){
 	v1alpha1.KindCodebaseQA:               (*evaluation).chooseQuestions,
 	v1alpha1.KindContextualImplementation: (*evaluation).chooseMasks,
 	v1alpha1.KindIssueResolution:          (*evaluation).chooseReplays,
 	v1alpha1.KindTestGeneration:           (*evaluation).chooseReplays,
 	v1alpha1.KindFeatureImplementation:    (*evaluation).chooseReplays,
+	v1alpha1.KindGeneralQuestions:         (*evaluation).chooseGeneral,
 }
 
 // chooseKinds chooses the tasks of all kinds that the recipe names.

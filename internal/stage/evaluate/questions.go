@@ -126,9 +126,13 @@ func (q *questions) identity() []any {
 // sampled implements kind: questions are answered greedily.
 func (q *questions) sampled() bool { return false }
 
-// atOnce implements kind. A CPU is no faster with several.
-func (q *questions) atOnce() int {
-	r := q.evaluation.env.Spec.Recipe
+// atOnce implements kind.
+func (q *questions) atOnce() int { return q.evaluation.questionsAtOnce() }
+
+// questionsAtOnce is how many questions are asked at once. A CPU is no faster with
+// several.
+func (e *evaluation) questionsAtOnce() int {
+	r := e.env.Spec.Recipe
 	if r.Engine == v1alpha1.EngineVLLM && r.EngineDevice != v1alpha1.DeviceCPU {
 		return gpuRequests
 	}
@@ -138,16 +142,16 @@ func (q *questions) atOnce() int {
 // try implements kind.
 func (q *questions) try(ctx context.Context, who arm, task int) (attempt, error) {
 	question := q.question(task)
-	return q.ask(ctx, who, question, prompt(who.name, q.project, question))
+	return q.evaluation.question(ctx, who, question.Answer, prompt(who.name, q.project, question))
 }
 
-func (q *questions) ask(ctx context.Context, who arm, question recall.Question, messages []task.Message) (attempt, error) {
+// question asks a model what has one right answer.
+func (e *evaluation) question(ctx context.Context, who arm, right string, messages []task.Message) (attempt, error) {
 	started := time.Now()
-	answer, err := q.evaluation.chat(who, v1alpha1.SamplingGreedy, answerTokens).Ask(ctx, messages)
-	return attempt{
-		Answer: answer.Text, Correct: recall.Score(question.Answer, answer.Text),
-		Tokens: answer.CompletionTokens, PromptTokens: answer.PromptTokens, Elapsed: time.Since(started),
-	}, err
+	answer, err := e.chat(who, v1alpha1.SamplingGreedy, answerTokens).Ask(ctx, messages)
+	result := answered(right, answer.Text)
+	result.Tokens, result.PromptTokens, result.Elapsed = answer.CompletionTokens, answer.PromptTokens, time.Since(started)
+	return result, err
 }
 
 func prompt(name v1alpha1.ArmName, project string, question recall.Question) []task.Message {
@@ -158,11 +162,14 @@ func prompt(name v1alpha1.ArmName, project string, question recall.Question) []t
 }
 
 // known and nothing implement kind.
-func (q *questions) known(task int) attempt   { return q.compared(task, q.question(task).Answer) }
-func (q *questions) nothing(task int) attempt { return q.compared(task, "") }
+func (q *questions) known(task int) attempt {
+	answer := q.question(task).Answer
+	return answered(answer, answer)
+}
+func (q *questions) nothing(task int) attempt { return answered(q.question(task).Answer, "") }
 
-func (q *questions) compared(task int, answer string) attempt {
-	return attempt{Answer: answer, Correct: recall.Score(q.question(task).Answer, answer)}
+func answered(right, answer string) attempt {
+	return attempt{Answer: answer, Correct: recall.Score(right, answer)}
 }
 
 // refused implements kind: facts that do not compare are counted apart.
@@ -171,11 +178,15 @@ func (q *questions) refused() map[string]int { return nil }
 // describe implements kind.
 func (q *questions) describe(r *report.Kind) {
 	r.Measures = measuresQA
-	r.Sampling = report.Sampling{Name: v1alpha1.SamplingGreedy, Version: engine.SamplingVersion, MaxTokens: answerTokens}
+	r.Sampling = greedyAnswers()
 	for i, g := range r.Groups {
 		b := q.baseline[recall.Kind(g.Name)]
 		r.Groups[i].Guess, r.Groups[i].Majority = percentOf(b.Guess), percentOf(b.Majority)
 	}
+}
+
+func greedyAnswers() report.Sampling {
+	return report.Sampling{Name: v1alpha1.SamplingGreedy, Version: engine.SamplingVersion, MaxTokens: answerTokens}
 }
 
 func percentOf(share float64) *float64 {

@@ -127,7 +127,7 @@ func (s *searched) try(ctx context.Context, who arm, number int) (attempt, error
 	messages := slices.Clone(prompt(who.name, s.project, question))
 	last := len(messages) - 1
 	messages[last] = task.Message{Role: messages[last].Role, Content: "A search of the repository:\n" + s.results[number] + "\n" + messages[last].Content}
-	return s.ask(ctx, who, question, messages)
+	return s.evaluation.question(ctx, who, question.Answer, messages)
 }
 
 // describe implements kind.

@@ -4,6 +4,7 @@ import (
 	"slices"
 
 	"github.com/repoexpert/operator/api/v1alpha1"
+	"github.com/repoexpert/operator/internal/general"
 	"github.com/repoexpert/operator/internal/recall"
 	"github.com/repoexpert/operator/internal/stage"
 	"github.com/repoexpert/operator/internal/task"
@@ -54,6 +55,8 @@ func (f figures) heldOut(kind v1alpha1.KindName) int {
 		return f.featureClusters
 	case v1alpha1.KindCodebaseQA:
 		return f.facts
+	case v1alpha1.KindGeneralQuestions:
+		return general.Count()
 	}
 	return 0
 }
@@ -72,6 +75,7 @@ func (f figures) available() map[v1alpha1.KindName]int {
 		v1alpha1.KindIssueResolution:          f.bugsHeldOut,
 		v1alpha1.KindTestGeneration:           f.bugsHeldOut,
 		v1alpha1.KindFeatureImplementation:    f.featuresHeldOut,
+		v1alpha1.KindGeneralQuestions:         general.Count(),
 	}
 }
 
@@ -103,6 +107,7 @@ func remedyFor(kind v1alpha1.KindName, holdout v1alpha1.Holdout) string {
 
 var remedies = map[v1alpha1.KindName]string{
 	v1alpha1.KindContextualImplementation: "raise evaluation.holdoutPercent, add tests that cover more functions, or leave the kind out",
+	v1alpha1.KindGeneralQuestions:         "these are all there are: lower its minimumTasks",
 	v1alpha1.KindCodebaseQA:               "add unit RepositoryRecall to experience.units with more samples, widen repository.include, or leave the kind out",
 	v1alpha1.KindIssueResolution:          remedyBugs,
 	v1alpha1.KindTestGeneration:           remedyBugs,
