@@ -73,9 +73,6 @@ func (w *workshop) withBug(ctx context.Context, replay task.Replay, work func(co
 	made, err := work(ctx, c.bug)
 	made.cpu += cpu
 	made.verified, made.bug = true, &c.bug.label
-	if made.sample != nil {
-		made.sample.Meta.CPUSeconds = made.cpu.Seconds()
-	}
 	return made, err
 }
 

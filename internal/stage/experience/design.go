@@ -41,7 +41,7 @@ func (w *workshop) report(ctx context.Context, component task.Component) (outcom
 	}
 	meta := reportMeta(component)
 	meta.Verification = reportVerification(transcript)
-	return outcome{cpu: cpu, sample: w.sample(meta, transcript, cpu)}, nil
+	return outcome{cpu: cpu, sample: w.sample(meta, transcript)}, nil
 }
 
 func reportMeta(component task.Component) task.Meta {

@@ -167,7 +167,7 @@ func (w *workshop) trajectory(ctx context.Context, t grading.Masked, missing mis
 	}
 	meta := implementationMeta(t)
 	meta.Verification, meta.Recovered = v.verification, wrong != nil
-	return outcome{verified: true, cpu: cpu, sample: w.sample(meta, transcript, cpu)}, nil
+	return outcome{verified: true, cpu: cpu, sample: w.sample(meta, transcript)}, nil
 }
 
 func implementationMeta(t grading.Masked) task.Meta {

@@ -153,7 +153,7 @@ func (w *workshop) repairing(ctx context.Context, b bug, s symptom.Symptom, edit
 	}
 	meta := b.meta()
 	meta.Verification, meta.Recovered = v.verification, wrong != nil
-	return outcome{cpu: cpu, sample: w.sample(meta, transcript, cpu)}, nil
+	return outcome{cpu: cpu, sample: w.sample(meta, transcript)}, nil
 }
 
 // meta is what a sample of the bug's repair says.

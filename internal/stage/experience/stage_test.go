@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"io"
+	"math"
 	"os"
 	"path/filepath"
 	"strings"
@@ -65,6 +66,7 @@ func TestRun(t *testing.T) {
 			t.Errorf("a sealed shard is made again: %+v, %v", again, err)
 		}
 		made, rejected := shard(t, env)
+		checkCost(t, result.Counts, made, rejected)
 		samples, rejections = append(samples, made...), append(rejections, rejected...)
 	}
 	for _, r := range rejections {
@@ -111,6 +113,24 @@ func checkDamage(t *testing.T, env stage.Env) {
 	}
 	if _, found, err := sealed(env, folder); found || err != nil {
 		t.Errorf("a damaged shard is reused: %t, %v", found, err)
+	}
+}
+
+// checkCost holds what samples and rejections say that they cost against the sums.
+func checkCost(t *testing.T, counts map[string]int64, samples []task.Sample, rejections []task.Rejection) {
+	t.Helper()
+	cost := map[v1alpha1.UnitName]float64{}
+	for _, sample := range samples {
+		cost[sample.Meta.Unit] += sample.Meta.CPUSeconds
+	}
+	for _, rejection := range rejections {
+		cost[rejection.Unit] += rejection.CPUSeconds
+	}
+	for unit, seconds := range cost {
+		sum := float64(counts[string(unit)+".cpuMillis"]) / 1000
+		if each := 0.001 * float64(len(samples)+len(rejections)); math.Abs(seconds-sum) > each {
+			t.Errorf("the results of %s cost %.3f s, their sum is said to be %.3f s", unit, seconds, sum)
+		}
 	}
 }
 

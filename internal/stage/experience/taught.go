@@ -35,7 +35,6 @@ func (w *workshop) taught(ctx context.Context, l lesson) (outcome, error) {
 			return outcome{}, err
 		}
 		if made.sample != nil {
-			made.sample.Meta.CPUSeconds = spent.Seconds()
 			made.cpu, made.verified = spent, true
 			return made, nil
 		}
@@ -69,7 +68,7 @@ func (w *workshop) lesson(ctx context.Context, l lesson) (outcome, error) {
 	}
 	meta := l.meta
 	meta.Verification, meta.ChangedLines, meta.CoveredLines = v.verification, v.written.Changed, v.written.Covered
-	sample := w.sample(meta, transcript, cpu)
+	sample := w.sample(meta, transcript)
 	sample.Meta.Provenance = w.teacher.Provenance
 	return outcome{sample: sample, cpu: cpu}, nil
 }

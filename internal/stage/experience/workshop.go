@@ -99,7 +99,10 @@ func (w *workshop) make(ctx context.Context, candidates []attempt, quota map[v1a
 			Unit: candidate.unit, TaskID: candidate.id, Sample: made.sample,
 			Verified: made.verified || made.sample != nil, CPUMillis: made.cpu.Milliseconds(),
 		}
-		if made.sample == nil {
+		if made.sample != nil {
+			// All of it: the verification before the trajectory too.
+			made.sample.Meta.CPUSeconds = made.cpu.Seconds()
+		} else {
 			e.Rejection = rejection(candidate.unit, candidate.id, made)
 			w.log.Info("candidate rejected", "unit", candidate.unit, "task", candidate.id, "code", made.code)
 		}
@@ -146,8 +149,8 @@ func (w *workshop) play(ctx context.Context, prompt string, tree agent.Tree, s *
 }
 
 // sample completes a sample of a scripted transcript.
-func (w *workshop) sample(meta task.Meta, t agent.Transcript, cpu time.Duration) *task.Sample {
-	meta.Provenance, meta.CPUSeconds, meta.ContentHash = task.ProvenanceScripted, cpu.Seconds(), task.ContentHash(t.Messages)
+func (w *workshop) sample(meta task.Meta, t agent.Transcript) *task.Sample {
+	meta.Provenance, meta.ContentHash = task.ProvenanceScripted, task.ContentHash(t.Messages)
 	if meta.Commit == "" {
 		meta.Commit = w.commit
 	}

@@ -72,7 +72,7 @@ func (w *workshop) writing(ctx context.Context, b bug, s symptom.Symptom, known 
 	meta := b.testMeta()
 	meta.Verification, meta.Recovered = v.verification, slip
 	meta.ChangedLines, meta.CoveredLines = v.written.Changed, v.written.Covered
-	return outcome{cpu: cpu, sample: w.sample(meta, transcript, cpu)}, nil
+	return outcome{cpu: cpu, sample: w.sample(meta, transcript)}, nil
 }
 
 func (w *workshop) testThoughts(b bug) *thoughts {
