@@ -201,7 +201,7 @@ class Recorder:
             if name == "--import-mode":
                 early_config.known_args_namespace.importmode = value
         # Tests that draw their examples would be others in every run.
-        if early_config.pluginmanager.has_plugin("hypothesispytest"):
+        if drawing(early_config):
             args.append("--hypothesis-seed=0")
 
     def pytest_configure(self, config):
@@ -229,7 +229,7 @@ class Recorder:
             place = random.Random(self.canary).randrange(len(kept) + 1)
             kept.insert(place, canary_item(session, self.canary))
         items[:] = kept
-        if "hypothesis" in sys.modules:
+        if drawing(config):
             ignore_time(kept)
         self.collected = len({item.nodeid for item in kept})
         # To show the source of every frame parses its whole file each time: where a
@@ -294,6 +294,11 @@ def settings(config):
     except ImportError:
         return config.inicfg
     return (load_config_dict_from_file(config.inipath) if config.inipath else None) or {}
+
+
+def drawing(config):
+    """Whether hypothesis is installed: a module of the repository may have its name."""
+    return config.pluginmanager.has_plugin("hypothesispytest")
 
 
 def ignore_time(items):

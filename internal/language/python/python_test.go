@@ -528,3 +528,17 @@ func TestDrawnExamples(t *testing.T) {
 		t.Errorf("two runs draw %q", drawn)
 	}
 }
+
+// A repository may call a module of its own hypothesis.
+func TestAModuleNamedHypothesis(t *testing.T) {
+	usePytest(t)
+	box := conformance.StartBox(t)
+	conformance.PutTree(t, box, "tree", fstest.MapFS{
+		"hypothesis.py": file("settings = 'null'\n"),
+		"test_a.py":     file("import hypothesis\n\n\ndef test_a():\n    assert hypothesis.settings == 'null'\n"),
+	})
+	report, err := New().RunTests(t.Context(), box, "tree", language.TestRequest{Timeout: time.Minute})
+	if err != nil || len(report.Tests) != 1 || report.Tests[0].Outcome != language.OutcomePassed {
+		t.Errorf("%+v, %v", report, err)
+	}
+}
