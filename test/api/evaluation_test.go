@@ -78,21 +78,20 @@ func TestPinReasonIsOneLine(t *testing.T) {
 // A record is stored whole, and what the manager must refuse the API server would
 // too.
 func TestRecordValidation(t *testing.T) {
-	const record = `{fingerprint: f, protocol: Tasks, candidateDigest: "sha256:0", anchorDigest: "sha256:1", look: 2, canary: {asked: 3},
+	const record = `{fingerprint: f, protocol: Tasks, candidateDigest: "sha256:0", anchorDigest: "sha256:1", look: 2,
   kinds: [{name: FeatureImplementation, clusters: [0, 0, 1000000], fresh: "010", arms: [
     {name: anchor, successes: "09x", rollouts: 9, usage: {episodes: 27, turns: 40, formatErrors: 1, tokens: 5000000000}}]}]}`
 	for name, tc := range map[string]struct{ old, new, want string }{
-		"all of it":               {"", "", ""},
-		"a look that is none":     {"look: 2", "look: 9", "look"},
-		"a kind of our own":       {"FeatureImplementation", "Vibes", "name"},
-		"an arm of our own":       {"name: anchor", "name: best", "name"},
-		"more rollouts than fit":  {"rollouts: 9", "rollouts: 10", "rollouts"},
-		"letters":                 {"09x", "0y9", "successes"},
-		"odd freshness":           {`"010"`, `"012"`, "fresh"},
-		"a cluster without one":   {"[0, 0, 1000000]", "[0, -1]", "clusters"},
-		"a cluster beyond all":    {"1000000]", "1000001]", "clusters"},
-		"negative usage":          {"turns: 40", "turns: -40", "turns"},
-		"a canary without asking": {"asked: 3", "asked: 0", "asked"},
+		"all of it":              {"", "", ""},
+		"a look that is none":    {"look: 2", "look: 9", "look"},
+		"a kind of our own":      {"FeatureImplementation", "Vibes", "name"},
+		"an arm of our own":      {"name: anchor", "name: best", "name"},
+		"more rollouts than fit": {"rollouts: 9", "rollouts: 10", "rollouts"},
+		"letters":                {"09x", "0y9", "successes"},
+		"odd freshness":          {`"010"`, `"012"`, "fresh"},
+		"a cluster without one":  {"[0, 0, 1000000]", "[0, -1]", "clusters"},
+		"a cluster beyond all":   {"1000000]", "1000001]", "clusters"},
+		"negative usage":         {"turns: 40", "turns: -40", "turns"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			run := aRun(t)
