@@ -51,7 +51,8 @@ type Grade struct {
 	Failed []string `json:"failed,omitempty"`
 	// Ignored counts the files of the patch that were not applied.
 	Ignored int `json:"ignored,omitempty"`
-	// Detail is an excerpt for people, at most 300 bytes.
+	// Detail is an excerpt for people, at most 300 bytes. A task tells it too, so what
+	// differs in every run is left out.
 	Detail  string        `json:"detail,omitempty"`
 	Elapsed time.Duration `json:"elapsed"`
 	CPU     time.Duration `json:"cpu"`
@@ -66,7 +67,7 @@ func judge(report *language.TestReport, tests []string) Grade {
 		if test.Outcome == language.OutcomeFailed || test.Outcome == language.OutcomeError {
 			grade.Failed = append(grade.Failed, test.ID)
 			if grade.Detail == "" {
-				grade.Detail = test.Message
+				grade.Detail = language.WithoutAddresses(test.Message)
 			}
 		}
 	}

@@ -17,6 +17,16 @@ import (
 	"github.com/repoexpert/operator/internal/sandbox"
 )
 
+// A task tells what failed: told again, it must say the same.
+func TestJudgeTellsNoAddress(t *testing.T) {
+	report := &language.TestReport{State: language.StateCompleted, Tests: []language.TestResult{
+		{ID: "a", Outcome: language.OutcomeFailed, Message: "assert <Shelf object at 0x7f3a1c2b4d50> is None"},
+	}}
+	if got := judge(report, []string{"a"}).Detail; got != "assert <Shelf object at 0x...> is None" {
+		t.Errorf("told %q", got)
+	}
+}
+
 func TestJudge(t *testing.T) {
 	report := func(state language.SuiteState, outcomes ...language.Outcome) *language.TestReport {
 		r := &language.TestReport{State: state}

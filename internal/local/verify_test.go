@@ -21,6 +21,7 @@ func TestStable(t *testing.T) {
 		"a long duration":       {"1 failed in 61.2s (0:01:01)", "1 failed in 70s (0:01:10)", true},
 		"other units":           {"took 12 ms, 3.4 µs, 2 seconds", "took 9 ms, 1 µs, 3 seconds", true},
 		"addresses":             {"<Shelf object at 0x7f3a1c2b4d50>", "<Shelf object at 0x7fffffff0010>", true},
+		"shortened addresses":   {"<object ...7fb8b3e5eab0>", "<object ...x7fd902c5a280>", true},
 		"trees":                 {"/workspace/repository/a.py:3: AssertionError", "/tmp/repoexpert-0/agent/repository/a.py:3: AssertionError", true},
 		"temporary files":       {"wrote /tmp/pytest-of-me/pytest-1/x.txt", "wrote /var/tmp/abc", true},
 		"dates and times":       {"2026-11-25T16:08:11Z and 09:01:02", "2027-01-02 03:04:05.678 and 10:11:12", true},

@@ -261,7 +261,7 @@ func enough(baseline task.Baseline, first *language.TestReport) error {
 // ASCII, short, and without addresses of objects, which differ every time.
 func plain(text string) string {
 	text, _, _ = strings.Cut(text, "\n")
-	text = address.ReplaceAllString(text, "0x...")
+	text = language.WithoutAddresses(text)
 	text = strings.Map(func(r rune) rune {
 		if r < ' ' || r > '~' {
 			return '?'

@@ -3,7 +3,6 @@ package plan
 import (
 	"context"
 	"fmt"
-	"regexp"
 
 	"github.com/repoexpert/operator/api/v1alpha1"
 	"github.com/repoexpert/operator/internal/artifact"
@@ -16,9 +15,6 @@ import (
 	"github.com/repoexpert/operator/internal/stage"
 	"github.com/repoexpert/operator/internal/task"
 )
-
-// address is an object's address in a failure's text.
-var address = regexp.MustCompile(`0x[0-9a-fA-F]{4,}`)
 
 // mine is what is known of a commit when candidates are derived from it.
 type mine struct {
