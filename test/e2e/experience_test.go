@@ -49,10 +49,21 @@ func TestCoreExperienceOnThisMachine(t *testing.T) {
 	t.Logf("verify-dataset: %s", lastLine(verified))
 }
 
-// worker runs bin/worker on this machine and returns what it printed.
+// worker runs bin/worker on this machine and returns what it printed. It works in a
+// folder of its own, beside a worker that a person runs.
 func worker(ctx context.Context, t *testing.T, args ...string) string {
 	t.Helper()
+	temporary, err := os.MkdirTemp("", "e2e-")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() {
+		if err := os.RemoveAll(temporary); err != nil {
+			t.Error(err)
+		}
+	}()
 	cmd := exec.CommandContext(ctx, shared.root.Path("bin", "worker"), args...)
+	cmd.Env = append(os.Environ(), "TMPDIR="+temporary)
 	var stderr strings.Builder
 	cmd.Stderr = &stderr
 	printed, err := cmd.Output()
