@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 	"testing"
 	"testing/fstest"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 	"pgregory.net/rapid"
@@ -16,6 +17,25 @@ import (
 	"github.com/repoexpert/operator/internal/patch"
 	"github.com/repoexpert/operator/internal/sandbox"
 )
+
+// An endless loop uses its processor all the time; on a busy machine, tests that would
+// end got none.
+func TestLongerPatience(t *testing.T) {
+	const patience, timeout = 30 * time.Second, 10 * time.Minute
+	for name, c := range map[string]struct{ cpu, fixed, want time.Duration }{
+		"a loop":                         {29 * time.Second, time.Second, 10 * time.Second},
+		"a loop in slow tests":           {29 * time.Second, 20 * time.Second, 200 * time.Second},
+		"a busy machine":                 {3 * time.Second, time.Second, 2 * time.Minute},
+		"a busy machine and slow tests":  {3 * time.Second, 20 * time.Second, 200 * time.Second},
+		"tests as slow as the limit":     {29 * time.Second, 2 * time.Minute, timeout},
+		"several processors, and a loop": {110 * time.Second, time.Second, 10 * time.Second},
+	} {
+		g := &Grader{patience: patience, timeout: timeout}
+		if got := g.longer(Grade{CPU: c.cpu, Elapsed: patience}, Grade{Elapsed: c.fixed}); got != c.want {
+			t.Errorf("%s: %s, want %s", name, got, c.want)
+		}
+	}
+}
 
 // A task tells what failed: told again, it must say the same.
 func TestJudgeTellsNoAddress(t *testing.T) {
