@@ -96,7 +96,7 @@ e2e-full: $(BIN)/gotestsum $(BIN)/devcluster $(BIN)/kustomize $(BIN)/pytest-site
 	$(BIN)/gotestsum --format standard-verbose -- -tags e2e -count=1 -timeout 170m ./test/e2e/...
 
 .PHONY: bench-experience
-bench-experience: build ## Measure the units of experience on real repositories: click, attrs, cobra (about an hour). ONLY=click,attrs picks; SAMPLES and SEED vary.
+bench-experience: build ## Measure the units of experience on real repositories: click, attrs, cobra (one to two hours). ONLY=click,attrs picks; SAMPLES and SEED vary.
 	go run ./hack/bench experience --seed $(SEED) --report $(BIN)/bench-experience.md $(if $(ONLY),--only $(ONLY)) $(if $(SAMPLES),--samples $(SAMPLES))
 
 .PHONY: bench-gate
