@@ -23,7 +23,7 @@
 // Once a promoted model is ready behind the endpoint, its loss to the one before
 // joins the steps, and if it beat the anchor it is the next one. A pin is a
 // person's choice: what it serves is the anchor, and the steps begin anew. Where
-// no anchor is known, it is what is served.
+// no anchor is known, or its own roll was missed, it is what is served.
 //
 // History lists models that were ready behind the endpoint, newest first; its
 // first entry other than the served one is what a failed roll returns to.
@@ -168,6 +168,9 @@ func (p *Plan) observeRoll(in Input) {
 	default:
 		p.Denied = deny(p.Denied, failed)
 		p.serve(*good, ChangeRolledBack, in.Now)
+		if p.Anchor != nil && p.Anchor.RunName == failed {
+			p.Anchor = p.Served.DeepCopy()
+		}
 	}
 }
 
@@ -240,7 +243,6 @@ func (p *Plan) tellDenied(in Input, denied *Run) {
 
 func (p *Plan) pin(in Input) {
 	if p.Served != nil && p.Served.RunName == in.Pin {
-		p.chosen()
 		return
 	}
 	if i := slices.IndexFunc(in.Runs, func(r Run) bool { return r.Model.RunName == in.Pin }); i >= 0 {
@@ -249,7 +251,6 @@ func (p *Plan) pin(in Input) {
 			model.VerdictDigest = ""
 		}
 		p.serve(model, ChangePinned, in.Now)
-		p.chosen()
 		return
 	}
 	p.problem(v1alpha1.ReasonPinnedRunNotFound, fmt.Sprintf(
@@ -296,6 +297,9 @@ func (p *Plan) problem(reason, message string) { p.Problem, p.ProblemMessage = r
 func (p Plan) describe(in Input) Plan {
 	if p.Served == nil {
 		return p
+	}
+	if p.Served.RunName == in.Pin {
+		p.chosen()
 	}
 	if p.Anchor == nil {
 		p.Anchor = p.Served.DeepCopy()

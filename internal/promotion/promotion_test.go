@@ -236,7 +236,8 @@ func check(t *rapid.T, in Input, plan Plan) {
 }
 
 // checkAnchor: there is an anchor wherever something is served, it moves only to
-// what beat it or what a person chose, and a pin leaves no steps.
+// what beat it, what a person chose or, with its own missed roll, what that
+// returned to; and a pin leaves no steps.
 func checkAnchor(t *rapid.T, in Input, plan Plan) {
 	if (plan.Served == nil) != (plan.Anchor == nil) || len(plan.Steps) > MaxSteps {
 		t.Fatalf("serves %s with anchor %s and %d steps", runName(plan.Served), runName(plan.Anchor), len(plan.Steps))
@@ -245,6 +246,9 @@ func checkAnchor(t *rapid.T, in Input, plan Plan) {
 		t.Fatalf("pinned to %s with anchor %s and steps %v", in.Pin, plan.Anchor.RunName, plan.Steps)
 	}
 	if in.Anchor == nil || plan.Anchor.RunName == in.Anchor.RunName {
+		return
+	}
+	if plan.Change == ChangeRolledBack && in.Anchor.RunName == in.Served.RunName && plan.Anchor.RunName == plan.Served.RunName {
 		return
 	}
 	if next := find(in.Runs, plan.Anchor.RunName); in.Pin != plan.Anchor.RunName && (next == nil || !next.BeatsAnchor) {
@@ -260,6 +264,7 @@ func TestAnchorAndSteps(t *testing.T) {
 	held := passed("held", 3)
 	held.Hold = "past promotions lost step by step"
 	ready := func(r Run) *Deployment { return &Deployment{Model: *served(r, 5), Ready: true} }
+	late := &Deployment{Model: *served(b, 5), DeadlineExceeded: true}
 	steps := func(names ...string) []v1alpha1.PromotionStep {
 		var list []v1alpha1.PromotionStep
 		for _, name := range names {
@@ -287,10 +292,13 @@ func TestAnchorAndSteps(t *testing.T) {
 		"the oldest step goes":                 {in: Input{Runs: []Run{b}, Served: served(b, 5), Anchor: served(a, 5), Steps: full, History: ofA, Deployment: ready(b)}, serves: "b", anchor: "a", steps: append(full[1:len(full):len(full)], steps("b")...)},
 		"a roll that fails counts nothing": {in: Input{Runs: []Run{a, better}, Served: served(better, 5), Anchor: served(a, 5), History: ofA,
 			Deployment: &Deployment{Model: *served(better, 5), DeadlineExceeded: true}}, serves: "a", anchor: "a"},
-		"held":                      {in: Input{Runs: []Run{a, held}, Served: served(a, 5), Anchor: served(a, 5), Steps: steps("a"), History: ofA}, serves: "a", anchor: "a", steps: steps("a"), awaiting: "held: past promotions lost step by step"},
-		"held and pinned":           {in: Input{Runs: []Run{a, held}, Served: served(a, 5), Anchor: served(a, 5), Steps: steps("a"), History: ofA, Pin: "held"}, serves: "held", anchor: "held"},
-		"what serves is pinned":     {in: Input{Runs: []Run{a, b}, Served: served(b, 5), Anchor: served(a, 5), Steps: steps("b"), Pin: "b"}, serves: "b", anchor: "b"},
-		"a pinned model gets ready": {in: Input{Runs: []Run{a, b}, Served: served(b, 5), Anchor: served(b, 5), History: ofA, Deployment: ready(b), Pin: "b"}, serves: "b", anchor: "b"},
+		"held":                  {in: Input{Runs: []Run{a, held}, Served: served(a, 5), Anchor: served(a, 5), Steps: steps("a"), History: ofA}, serves: "a", anchor: "a", steps: steps("a"), awaiting: "held: past promotions lost step by step"},
+		"held and pinned":       {in: Input{Runs: []Run{a, held}, Served: served(a, 5), Anchor: served(a, 5), Steps: steps("a"), History: ofA, Pin: "held"}, serves: "held", anchor: "held"},
+		"what serves is pinned": {in: Input{Runs: []Run{a, b}, Served: served(b, 5), Anchor: served(a, 5), Steps: steps("b"), Pin: "b"}, serves: "b", anchor: "b"},
+		"what a missed roll returns to is pinned": {in: Input{Runs: []Run{a, b}, Served: served(b, 5), Anchor: served(b, 5), Steps: steps("b"), History: ofA, Deployment: late, Pin: "a"},
+			serves: "a", anchor: "a"},
+		"a roll to what was pinned is missed": {in: Input{Runs: []Run{a, b}, Served: served(b, 5), Anchor: served(b, 5), History: ofA, Deployment: late}, serves: "a", anchor: "a"},
+		"a pinned model gets ready":           {in: Input{Runs: []Run{a, b}, Served: served(b, 5), Anchor: served(b, 5), History: ofA, Deployment: ready(b), Pin: "b"}, serves: "b", anchor: "b"},
 	}
 	for name, tc := range tests {
 		t.Run(name, func(t *testing.T) {
