@@ -2,12 +2,15 @@ package sandbox
 
 import (
 	"errors"
+	"fmt"
 	"io/fs"
 	"maps"
 	"os"
 	"slices"
 	"strings"
 	"sync"
+
+	"golang.org/x/sys/unix"
 )
 
 // trees knows the working trees in the box by the first part of their paths.
@@ -66,7 +69,20 @@ func (s *Server) beginAnew(dir string) error {
 	for _, scratch := range s.scratch {
 		err = errors.Join(err, empty(scratch))
 	}
-	return errors.Join(err, s.restore())
+	return errors.Join(err, s.restore(), s.room())
+}
+
+// room says whether the emptied workspace has place for a tree and what its commands
+// write.
+func (s *Server) room() error {
+	var at unix.Statfs_t
+	if err := unix.Statfs(s.options.Root, &at); err != nil {
+		return fmt.Errorf("measure the workspace's disk: %w", err)
+	}
+	if free := int64(at.Bavail) * at.Bsize; free < s.leastFree {
+		return fmt.Errorf("%w: %d MiB are free, and commands need %d MiB: make room", ErrNoSpace, free>>20, s.leastFree>>20)
+	}
+	return nil
 }
 
 // records are those of the environment that was put last.

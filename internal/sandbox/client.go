@@ -214,6 +214,8 @@ func readFailure(outer context.Context, body io.Reader) error {
 		return fmt.Errorf("%w: %s", ErrTooLarge, message)
 	case codeNotIsolated:
 		return fmt.Errorf("%w: %s", ErrNotIsolated, message)
+	case codeNoSpace:
+		return fmt.Errorf("%w: %s", ErrNoSpace, message)
 	default:
 		return fmt.Errorf("%w: %s", ErrBoxLost, message)
 	}

@@ -13,6 +13,9 @@ var (
 	ErrBoxLost = errors.New("the sandbox sidecar is lost")
 	// ErrNotIsolated: the network answers from where repository code would run.
 	ErrNotIsolated = errors.New("the sandbox is not isolated from the network")
+	// ErrNoSpace: the disk is full of what is not the box's. Commands would fail for
+	// a reason that is not theirs, so none is run.
+	ErrNoSpace = errors.New("the disk below the sandbox is full")
 	// ErrTooLarge: a tree or file is above the box's bounds.
 	ErrTooLarge = errors.New("above the sandbox's bounds")
 )

@@ -35,6 +35,9 @@ const (
 	// must fall before a folder is measured.
 	suspectBytes   = 1 << 30
 	suspectEntries = 200_000
+	// leastFree is what a disk that is not full has. The tests of a tree of middling
+	// size write less.
+	leastFree = 256 << 20
 
 	memoryCgroup = "/sys/fs/cgroup"
 )

@@ -2,6 +2,7 @@ package sandbox
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -155,5 +156,23 @@ func TestCommandsThatFillTheDiskAreEnded(t *testing.T) {
 	}
 	if got := b.shell(t, "ls -A").Output; got != "w\n" {
 		t.Errorf("the disk is as full as before: %q", got)
+	}
+}
+
+// TestNothingRunsOnAFullDisk: a command would fail for a reason that is not its own.
+func TestNothingRunsOnAFullDisk(t *testing.T) {
+	b := startBox(t)
+	b.shell(t, "echo earlier > left")
+	b.server.leastFree = 1 << 60
+	err := b.PutTree(t.Context(), "w", tarOf(t, file("a", "")))
+	if !errors.Is(err, ErrNoSpace) || errors.Is(err, ErrBoxLost) || !strings.HasSuffix(err.Error(), "commands need 1099511627776 MiB: make room") {
+		t.Errorf("the tree was put with %v", err)
+	}
+	b.server.leastFree = leastFree
+	if err := b.PutTree(t.Context(), "w", tarOf(t, file("a", ""))); err != nil {
+		t.Fatal(err)
+	}
+	if got := b.shell(t, "ls *").Output; got != "a\n" {
+		t.Errorf("with room again the tree is %q", got)
 	}
 }

@@ -42,6 +42,7 @@ const (
 	codeRefused     = "refused"
 	codeTooLarge    = "too-large"
 	codeNotIsolated = "not-isolated"
+	codeNoSpace     = "no-space"
 	codeFailed      = "failed"
 )
 

@@ -62,6 +62,7 @@ type Server struct {
 	environment *os.Root
 	scratch     []*os.Root
 	executable  string
+	leastFree   int64
 	children    children
 	trees       trees
 	records     records
@@ -91,7 +92,7 @@ func NewServer(options Options) (*Server, error) {
 	if options.Ran == nil {
 		options.Ran = func(Result) {}
 	}
-	s := &Server{options: options, executable: executable}
+	s := &Server{options: options, executable: executable, leastFree: leastFree}
 	if s.root, err = openRoot(options.Root); err != nil {
 		return nil, fmt.Errorf("workspace: %w", err)
 	}
@@ -212,6 +213,8 @@ func (s *Server) fail(w http.ResponseWriter, r *http.Request, err error) {
 		status, code = http.StatusRequestEntityTooLarge, codeTooLarge
 	case errors.Is(err, ErrNotIsolated):
 		status, code = http.StatusForbidden, codeNotIsolated
+	case errors.Is(err, ErrNoSpace):
+		status, code = http.StatusInsufficientStorage, codeNoSpace
 	default:
 		s.options.Log.Warn("request failed", "path", r.URL.Path, "error", err.Error())
 	}
