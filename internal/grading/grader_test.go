@@ -194,9 +194,17 @@ func TestCheckAndAgentTree(t *testing.T) {
 	if err != nil || grade.Reason != TestsFailed || len(checked.FailToPass) == 0 {
 		t.Fatalf("got %+v, %v", grade, err)
 	}
-	visible, err := w.CheckVisible(t.Context(), checked)
-	if err != nil || !visible.Resolved {
-		t.Fatalf("the visible tests give %+v, %v", visible, err)
+	for name, look := range map[string]func(context.Context, Task) (Grade, error){"all": w.CheckVisible, "a sample": w.SampleVisible} {
+		visible, err := look(t.Context(), checked)
+		if err != nil || !visible.Resolved {
+			t.Fatalf("%s of the visible tests give %+v, %v", name, visible, err)
+		}
+		// With the fault, a test that is not taken out fails.
+		shown := checked
+		shown.FailToPass = without(checked.FailToPass, []string{"tests/unit/test_prices.py::test_total_refuses_negative_prices"})
+		if visible, err = look(t.Context(), shown); err != nil || visible.Reason != TestsFailed {
+			t.Errorf("%s of the tests, one that fails among them, give %+v, %v", name, visible, err)
+		}
 	}
 	shown := language.TestFunction(checked.FailToPass[0])
 	hidden := w.text(t, checked)

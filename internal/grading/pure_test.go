@@ -47,6 +47,28 @@ func TestJudgeTellsNoAddress(t *testing.T) {
 	}
 }
 
+func TestSomeOf(t *testing.T) {
+	tests := map[string]struct {
+		tests []string
+		most  int
+		want  []string
+	}{
+		"none":                        {nil, 3, nil},
+		"one case of a function":      {[]string{"t.py::test_a[1]", "t.py::test_a[2]", "t.py::test_b"}, 3, []string{"t.py::test_a[1]", "t.py::test_b"}},
+		"the same name in two files":  {[]string{"t.py::test_a", "u.py::test_a"}, 3, []string{"t.py::test_a", "u.py::test_a"}},
+		"the same name in a class":    {[]string{"t.py::test_a", "t.py::TestA::test_a[x]"}, 3, []string{"t.py::test_a", "t.py::TestA::test_a[x]"}},
+		"as many as may be":           {[]string{"t.py::a", "t.py::b", "t.py::c"}, 3, []string{"t.py::a", "t.py::b", "t.py::c"}},
+		"from the whole list, evenly": {[]string{"t.py::a", "t.py::b", "t.py::c", "t.py::d", "t.py::e"}, 2, []string{"t.py::a", "t.py::c"}},
+	}
+	for name, tc := range tests {
+		t.Run(name, func(t *testing.T) {
+			if diff := cmp.Diff(tc.want, someOf(tc.tests, tc.most)); diff != "" {
+				t.Error(diff)
+			}
+		})
+	}
+}
+
 func TestJudge(t *testing.T) {
 	report := func(state language.SuiteState, outcomes ...language.Outcome) *language.TestReport {
 		r := &language.TestReport{State: state}

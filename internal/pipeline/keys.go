@@ -21,7 +21,7 @@ const (
 	baseModelVersion   = "base-model/1"
 	environmentVersion = "environment/2"
 	planVersion        = "plan/6"
-	experienceVersion  = "experience/8"
+	experienceVersion  = "experience/9"
 	datasetVersion     = "dataset/5"
 	modelVersion       = "model/1"
 	evaluationVersion  = "evaluation/8"

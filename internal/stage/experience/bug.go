@@ -144,7 +144,7 @@ func noticed(ctx context.Context, grader *grading.Grader, t grading.Task) (gradi
 	case grade.Reason != grading.TestsFailed:
 		return t, cpu, string(grade.Reason), nil
 	}
-	visible, err := grader.CheckVisible(ctx, t)
+	visible, err := grader.SampleVisible(ctx, t)
 	cpu += visible.CPU
 	if err == nil && !visible.Resolved {
 		return t, cpu, "visible-" + string(visible.Reason), nil
