@@ -9,7 +9,8 @@ var volatile = []struct {
 	what    string
 	pattern *regexp.Regexp
 }{
-	// The tree lies elsewhere on another machine.
+	// The tree and the language's own library lie elsewhere on another machine.
+	{"library", regexp.MustCompile(`(?:/[\w.@+-]+)*/(?:lib(?:64)?/python3(?:\.\d+)?(?:/(?:site|dist)-packages)?|(?:go[\d.]*|toolchain@[\w.-]+)/src)/`)},
 	{"tree", regexp.MustCompile(`(?:/[\w.@+-]+)+/repository\b`)},
 	{"temporary path", regexp.MustCompile(`(?:/[\w.@+-]+)*/(?:tmp|temp)(?:/[\w.@+-]+)*`)},
 	{"date", regexp.MustCompile(`\b\d{4}-\d\d-\d\d(?:[T ]\d\d:\d\d(?::\d\d(?:[.,]\d+)?)?(?:Z|[+-]\d\d:?\d\d)?)?`)},
