@@ -2,6 +2,7 @@ package local
 
 import (
 	"fmt"
+	"net/http"
 
 	appsv1 "k8s.io/api/apps/v1"
 	batchv1 "k8s.io/api/batch/v1"
@@ -35,6 +36,7 @@ func connect(site Site, bench workbench, rules *clientcmd.ClientConfigLoadingRul
 		return nil, fmt.Errorf("kubeconfig: %w", err)
 	}
 	config.QPS, config.Burst = 50, 100
+	config.Wrap(func(next http.RoundTripper) http.RoundTripper { return &patientReads{next: next} })
 	scheme, err := Scheme()
 	if err != nil {
 		return nil, err
