@@ -11,6 +11,7 @@ import (
 	"net/http"
 	"net/url"
 	"path"
+	"strings"
 	"sync"
 	"syscall"
 	"time"
@@ -211,14 +212,19 @@ func readFailure(outer context.Context, body io.Reader) error {
 	case codeRefused:
 		return &RequestError{Message: message}
 	case codeTooLarge:
-		return fmt.Errorf("%w: %s", ErrTooLarge, message)
+		return told(ErrTooLarge, message)
 	case codeNotIsolated:
-		return fmt.Errorf("%w: %s", ErrNotIsolated, message)
+		return told(ErrNotIsolated, message)
 	case codeNoSpace:
-		return fmt.Errorf("%w: %s", ErrNoSpace, message)
+		return told(ErrNoSpace, message)
 	default:
 		return fmt.Errorf("%w: %s", ErrBoxLost, message)
 	}
+}
+
+// told is an error of the sidecar's, whose message may begin with what it wraps.
+func told(known error, message string) error {
+	return fmt.Errorf("%w: %s", known, strings.TrimPrefix(message, known.Error()+": "))
 }
 
 // decode reads one bounded JSON value; nil accepts any.

@@ -165,7 +165,8 @@ func TestNothingRunsOnAFullDisk(t *testing.T) {
 	b.shell(t, "echo earlier > left")
 	b.server.leastFree = 1 << 60
 	err := b.PutTree(t.Context(), "w", tarOf(t, file("a", "")))
-	if !errors.Is(err, ErrNoSpace) || errors.Is(err, ErrBoxLost) || !strings.HasSuffix(err.Error(), "commands need 1099511627776 MiB: make room") {
+	if !errors.Is(err, ErrNoSpace) || errors.Is(err, ErrBoxLost) || strings.Count(err.Error(), ErrNoSpace.Error()) != 1 ||
+		!strings.HasSuffix(err.Error(), "commands need 1099511627776 MiB: make room") {
 		t.Errorf("the tree was put with %v", err)
 	}
 	b.server.leastFree = leastFree
